@@ -1,0 +1,68 @@
+"""What all commands share: common options, logging, errors on one line, exit codes."""
+
+import argparse
+import logging
+import signal
+import sys
+from typing import Callable, List, Optional
+
+from ocr_lib import __version__
+from ocr_lib.errors import OCRError
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that say nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> Optional[str]:
+        if action.default in (None, False) or action.nargs == 0:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser with the options that all commands have."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter)
+    parser.add_argument("--quiet", action="store_true", help="say nothing but results, warnings and errors")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--version", action="version", version=f"ocr-lib {__version__}")
+    return parser
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    command: Callable[[argparse.Namespace], int],
+    argv: Optional[List[str]] = None,
+) -> int:
+    """Parse arguments, run a command and return its exit code.
+
+    Errors end in one line on stderr and exit code 1, Ctrl-C in 130; `--debug` shows tracebacks.
+    """
+    args = parser.parse_args(argv)
+    _log_to_stderr(logging.WARNING if args.quiet else logging.INFO)
+    try:
+        return command(args)
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output has had enough
+        sys.stderr.close()
+        return 1
+    except OCRError as error:
+        message = str(error)
+        cause: Exception = error
+    except Exception as error:
+        message = f"unexpected {type(error).__name__}: {error}; --debug shows where"
+        cause = error
+    if args.debug:
+        raise cause
+    print(f"{parser.prog}: error: {' '.join(message.split())}", file=sys.stderr)
+    return 1
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s,%(msecs)03d %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("ocr_lib")
+    logger.handlers = [handler]
+    logger.setLevel(level)
+    logger.propagate = False

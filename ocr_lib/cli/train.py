@@ -1,0 +1,129 @@
+"""``lstm_ocr_train.py``: train a recognizer on captchas rendered from fonts."""
+
+import argparse
+import logging
+import math
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+from typing import List, Optional
+
+from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.source import Batch, CaptchaSource, Task
+from ocr_lib.data.workers import OrderedPool
+from ocr_lib.errors import OCRError
+from ocr_lib.files import sha256
+from ocr_lib.net.manifest import Manifest, Saved, claim, read_recipe
+from ocr_lib.recipe import Recipe, load_preset, override, parse_setting, preset_names
+from ocr_lib.train.progress import Progress
+
+logger = logging.getLogger("ocr_lib.train")
+
+DEFAULT_PRESET = "captcha"
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run the command and return its exit code."""
+    parser = make_parser("Train an LSTM-CTC recognizer on captchas that worker processes render from fonts.")
+    parser.add_argument("font_path", type=Path, help="a font file, or a folder of them")
+    parser.add_argument("--prefix", default="ocr", help="path that the names of the checkpoint's files begin with")
+    parser.add_argument(
+        "--preset", default=DEFAULT_PRESET, help=f"{', '.join(preset_names())}, or a recipe's JSON file"
+    )
+    parser.add_argument("--loss", choices=["ctc", "warpctc"], help="MXNet's CTC loss or Baidu's library (default: ctc)")
+    parser.add_argument("--epochs", type=int, help="epochs to train (default: the preset's)")
+    parser.add_argument("--lr", type=float, help="learning rate (default: the preset's)")
+    parser.add_argument("--seed", type=int, help="of samples and initial parameters (default: the preset's)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe, as in network.hidden=64"
+    )
+    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="worker processes that render images")
+    parser.add_argument("--cpu", type=int, help="threads to train with on the CPU (default: one a core)")
+    parser.add_argument("--gpu", type=int, default=0, help="GPUs to train on; 0 trains on the CPU")
+    parser.add_argument("--kvstore", default="local", help="MXNet's kvstore: local, device, or dist_sync on a cluster")
+    parser.add_argument("--resume", action="store_true", help="go on where the run at --prefix stopped or was killed")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run at --prefix")
+    parser.add_argument("--target-accuracy", type=float, default=math.inf, help="stop once a validation reaches it")
+    parser.add_argument("--time-budget", type=float, default=math.inf, metavar="SECONDS", help="stop after this time")
+    parser.add_argument("--log-dir", type=Path, help="folder for curves and TensorBoard events (default: PREFIX-log)")
+    return run_command(parser, _train, argv)
+
+
+def _train(args: argparse.Namespace) -> int:
+    began = time.monotonic()
+    manifest = claim(args.prefix, args.resume, args.overwrite)
+    recipe = _recipe(args, manifest)
+    fonts = find_fonts(args.font_path, recipe.text.alphabet, recipe.captcha.font_sizes)
+    font_hashes = {font.name: sha256(font) for font in fonts}
+    if args.cpu is not None:
+        _limit_threads(args.cpu)
+    work = partial(CaptchaSource, recipe, fonts)
+    # The workers start while MXNet loads.
+    with OrderedPool[Task, Batch](work, args.num_proc) as pool:
+        from ocr_lib.data.iterator import OCRIter, endless_ranges, epoch_ranges
+        from ocr_lib.mx import contexts
+        from ocr_lib.train.log import TrainingLog
+        from ocr_lib.train.store import Store
+        from ocr_lib.train.trainer import Limits, Trainer
+
+        devices = contexts(args.gpu)
+        store = Store(args.prefix, manifest, args.resume)
+        progress = store.progress() or Progress(font_hashes)
+        if progress.fonts != font_hashes:
+            raise OCRError(f"{args.font_path}: not the fonts that this run was begun with: {', '.join(progress.fonts)}")
+        logger.info("Preset %s: %d fonts, %d worker processes, %s", recipe.name, len(fonts), args.num_proc, devices[0])
+        training = recipe.training
+        ranges = epoch_ranges(training.validation_size, training.batch_size)
+        validation = list(pool.map(("validation", indices) for indices in ranges))
+        endless = endless_ranges(training.epoch_size, training.batch_size, progress.epoch, progress.batch)
+        stream = pool.map(("train", indices) for indices in endless)
+        batches = len(epoch_ranges(training.epoch_size, training.batch_size))
+        log = TrainingLog(args.log_dir or Path(f"{args.prefix}-log"), progress.updates, args.quiet)
+        try:
+            stopped = Trainer(
+                recipe,
+                OCRIter(stream, recipe, batches),
+                OCRIter(validation, recipe, len(validation), pad=True),
+                store,
+                progress,
+                log,
+                devices,
+                args.kvstore,
+            ).run(Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
+        finally:
+            log.close(progress.history)
+    return _conclude(args.prefix, store.best(), stopped)
+
+
+def _recipe(args: argparse.Namespace, manifest: Optional[Manifest]) -> Recipe:
+    settings = [parse_setting(text) for text in args.set]
+    for key, value in (("loss", args.loss), ("epochs", args.epochs), ("learning_rate", args.lr)):
+        if value is not None:
+            settings.append((f"training.{key}", value))
+    if args.seed is not None:
+        settings.append(("seed", args.seed))
+    if not args.resume:
+        return override(load_preset(args.preset), settings)
+    for key, _ in settings:
+        if not key.startswith("training.") or key in ("training.epoch_size", "training.batch_size"):
+            raise OCRError(f"{key} can't change when a run is resumed")
+    return override(read_recipe(args.prefix, manifest), settings)
+
+
+def _limit_threads(count: int) -> None:
+    if count < 1:
+        raise OCRError(f"--cpu must be at least 1, not {count}")
+    os.environ["OMP_NUM_THREADS"] = str(count)  # read when MXNet is loaded
+
+
+def _conclude(prefix: str, best: Optional[Saved], stopped: Optional[str]) -> int:
+    if best:
+        accuracy, cer = best.metrics["accuracy"], best.metrics["cer"]
+        logger.info("Best: %s%s, accuracy %.4f, CER %.4f", prefix, best.params, accuracy, cer)
+    if stopped:
+        logger.warning("Stopped by %s; --resume goes on from here", stopped)
+        return 128 + signal.Signals[stopped]
+    return 0

@@ -1,0 +1,9 @@
+"""The one place that imports OpenCV: ``from ocr_lib.cv import cv2``."""
+
+import os
+
+MAX_PIXELS = 50_000_000
+# OpenCV compares this with the size in a file's header, before it decodes anything, and reads it when it is loaded.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+
+import cv2 as cv2  # noqa: E402

@@ -1,0 +1,142 @@
+"""Checkpoints as inference loads them: symbol, parameters and recipe, ours or the original MXNet example's."""
+
+import json
+import re
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from ocr_lib.alphabet import DIGITS
+from ocr_lib.errors import OCRError
+from ocr_lib.mx import mx
+from ocr_lib.net import warpctc  # noqa: F401  (a symbol trained with warpctc loads only once the operator is registered)
+from ocr_lib.net.build import LOGITS
+from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
+from ocr_lib.recipe import Recipe, load_preset, override
+
+Arrays = Dict[str, "mx.nd.NDArray"]
+
+
+class Checkpoint(NamedTuple):
+    """A trained network.
+
+    Attributes
+    ----------
+    symbol : mxnet.symbol.Symbol
+        The training symbol.
+    arg_params, aux_params : dict
+        Its parameters by name.
+    recipe : Recipe
+    is_original : bool
+        Made by the original example, which stores no recipe.
+    params_path : pathlib.Path
+        Where the parameters were read.
+    """
+
+    symbol: "mx.sym.Symbol"
+    arg_params: Arrays
+    aux_params: Arrays
+    recipe: Recipe
+    is_original: bool
+    params_path: Path
+
+
+def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
+    """Load ``PREFIX-symbol.json``, ``PREFIX-NNNN.params`` and ``PREFIX-recipe.json``.
+
+    Parameters
+    ----------
+    epoch : int, "best", "last" or None
+        None is the best, or the last where nothing says which is best.
+
+    Raises
+    ------
+    OCRError
+        Naming the file, if one is missing, cut off, changed or foreign.
+    """
+    manifest = read_manifest(prefix)
+    if manifest is None and not Path(prefix + SYMBOL).exists():
+        raise OCRError(f"{prefix}{SYMBOL}: no such checkpoint; lstm_ocr_train.py --prefix {prefix} makes one")
+    suffix = manifest.find("best" if epoch is None else epoch, prefix).params if manifest else _by_name(prefix, epoch)
+    params_path = verified(prefix, suffix, manifest)
+    symbol = _load_symbol(verified(prefix, SYMBOL, manifest))
+    arg_params, aux_params = split_params(load_arrays(params_path))
+    is_original = manifest is None and not Path(prefix + RECIPE).exists()
+    recipe = _original_recipe(symbol, arg_params, prefix) if is_original else read_recipe(prefix, manifest)
+    return Checkpoint(symbol, arg_params, aux_params, recipe, is_original, params_path)
+
+
+def load_arrays(path: Path) -> Arrays:
+    """Load a file of named arrays.
+
+    Raises
+    ------
+    OCRError
+        Naming the file, if it is no such file.
+    """
+    try:
+        arrays = mx.nd.load(str(path))
+    except mx.base.MXNetError as error:
+        raise OCRError(f"{path}: cut off, or not a file of MXNet arrays") from error
+    if not isinstance(arrays, dict):
+        raise OCRError(f"{path}: the arrays in this file have no names")
+    return arrays
+
+
+def split_params(arrays: Arrays) -> Tuple[Arrays, Arrays]:
+    """Split ``arg:`` and ``aux:`` parameters, as MXNet saves them together."""
+    parts: Tuple[Arrays, Arrays] = ({}, {})
+    for key, array in arrays.items():
+        kind, _, name = key.partition(":")
+        parts[kind == "aux"][name] = array
+    return parts
+
+
+def _by_name(prefix: str, epoch: Optional[Epoch]) -> str:
+    if isinstance(epoch, int):
+        return f"-{epoch:04d}.params"
+    if epoch == "best":
+        raise OCRError(f"nothing says which epoch of {prefix} is best: give its number, or --epoch last")
+    stem = Path(prefix)
+    found = [p.name[len(stem.name) :] for p in stem.parent.glob(f"{stem.name}-*.params")]
+    numbered = [suffix for suffix in found if re.fullmatch(r"-\d{4,}\.params", suffix)]
+    if not numbered:
+        raise OCRError(f"{prefix}-NNNN.params: no such file")
+    return max(numbered, key=lambda suffix: int(suffix[1:-7]))
+
+
+def _load_symbol(path: Path) -> "mx.sym.Symbol":
+    try:
+        symbol = mx.sym.load(str(path))
+    except mx.base.MXNetError as error:
+        raise OCRError(f"{path}: cut off, or not an MXNet symbol") from error
+    if LOGITS not in symbol.get_internals().list_outputs():
+        raise OCRError(f"{path}: the symbol has no {LOGITS}, so it is not a network of this kind")
+    return symbol
+
+
+def _original_recipe(symbol: "mx.sym.Symbol", arg_params: Arrays, prefix: str) -> Recipe:
+    """State what the original example leaves to its hyperparameters file, from its symbol and parameters."""
+    try:
+        layers = sum(name.endswith("_h2h_weight") for name in arg_params)
+        settings: List[Tuple[str, object]] = [
+            ("name", "original"),
+            ("image.width", _time_steps(symbol)),
+            ("image.height", arg_params["l0_i2h_weight"].shape[1]),
+            ("network.layers", layers),
+            ("network.hidden", arg_params["l0_h2h_weight"].shape[1]),
+        ]
+        num_classes = arg_params["pred_fc_bias"].shape[0]
+    except (KeyError, StopIteration) as error:
+        raise OCRError(f"{prefix}{RECIPE} is missing, and the network is not the original MXNet example's") from error
+    if num_classes != len(DIGITS) + 1:
+        raise OCRError(f"{prefix}{RECIPE} is missing, so the characters of the {num_classes} classes are unknown")
+    return override(load_preset("mxnet-ctc"), settings)
+
+
+def _time_steps(symbol: "mx.sym.Symbol") -> int:
+    nodes = json.loads(symbol.tojson())["nodes"]
+    return next(
+        int(node["attrs"]["num_outputs"])
+        for node in nodes
+        if node["op"] == "SliceChannel" and nodes[node["inputs"][0][0]]["name"] == "data"
+    )

@@ -1,0 +1,85 @@
+"""Reading images with a checkpoint."""
+
+import re
+from typing import List, Sequence
+
+import numpy as np
+
+from ocr_lib.cv import cv2
+from ocr_lib.errors import OCRError
+from ocr_lib.image import dark_on_light, fit, normalise
+from ocr_lib.mx import mx
+from ocr_lib.net.build import inference_symbol
+from ocr_lib.net.checkpoint import Checkpoint
+from ocr_lib.recognize.reading import Reading, readings
+
+
+class Reader:
+    """Reads images with a trained network.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    batch_size : int
+        Images to put through the network at a time.
+
+    Raises
+    ------
+    OCRError
+        If the parameters don't fit the symbol.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, batch_size: int = 128) -> None:
+        self.recipe = checkpoint.recipe
+        self._is_original = checkpoint.is_original
+        self._batch_size = batch_size
+        symbol = inference_symbol(checkpoint.symbol)
+        # The original example feeds zeros for the states before the first time step.
+        self._states = {
+            name: checkpoint.arg_params[f"{layer}_h2h_weight"].shape[1]
+            for name in symbol.list_arguments()
+            for layer in re.findall(r"^(l\d+)_init_[ch]$", name)
+        }
+        self._module = mx.mod.Module(symbol, data_names=["data", *self._states], label_names=None)
+        try:
+            self._module.bind(self._shapes(batch_size), for_training=False)
+            self._module.set_params(checkpoint.arg_params, checkpoint.aux_params)
+        except (mx.base.MXNetError, RuntimeError, ValueError) as error:
+            raise OCRError(f"{checkpoint.params_path}: the parameters don't fit the symbol beside them") from error
+
+    def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
+        """Read grey images, each (H, W) uint8 of any size."""
+        found: List[Reading] = []
+        for start in range(0, len(images), self._batch_size):
+            inputs = np.stack([self._fit(image) for image in images[start : start + self._batch_size]])
+            found += readings(self.probabilities(inputs), self.recipe.alphabet)
+        return found
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Put images of the network's size through it.
+
+        Parameters
+        ----------
+        images : numpy.ndarray
+            (N, H, W) uint8.
+
+        Returns
+        -------
+        numpy.ndarray
+            (T', N, C) float32.
+        """
+        data = normalise(images, self.recipe.image)  # (N, T, F)
+        arrays = [mx.nd.array(data), *(mx.nd.zeros((len(data), hidden)) for hidden in self._states.values())]
+        self._module.forward(mx.io.DataBatch(arrays, provide_data=self._shapes(len(data))), is_train=False)
+        output = self._module.get_outputs()[0].asnumpy()
+        return output.reshape(-1, len(data), output.shape[-1])  # the original's is (T N, C)
+
+    def _fit(self, image: np.ndarray) -> np.ndarray:
+        if self._is_original:
+            return cv2.resize(image, (self.recipe.image.width, self.recipe.image.height))
+        return fit(dark_on_light(image), self.recipe.image)
+
+    def _shapes(self, batch_size: int) -> List["mx.io.DataDesc"]:
+        shapes = [("data", (batch_size, self.recipe.image.width, self.recipe.image.height))]
+        shapes += [(name, (batch_size, hidden)) for name, hidden in self._states.items()]
+        return [mx.io.DataDesc(name, shape) for name, shape in shapes]

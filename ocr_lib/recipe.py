@@ -1,0 +1,273 @@
+"""A recipe: all that describes a training run, as frozen structs with strict JSON in and out.
+
+The structs are msgspec's, which checks types, bounds and unknown keys and names the key at fault. Defaults are those of
+the default preset's family; a preset is a small JSON file in ``ocr_lib/presets`` that states what differs.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Tuple, Type, TypeVar
+
+import msgspec
+from msgspec import Meta
+from typing_extensions import Annotated, Literal
+
+from ocr_lib.alphabet import DIGITS, Alphabet
+from ocr_lib.errors import OCRError
+
+PRESETS_DIR = Path(__file__).parent / "presets"
+
+Count = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all parts of a recipe."""
+
+
+class ImageRecipe(Part):
+    """What the network sees of an image.
+
+    Attributes
+    ----------
+    width, height : int
+        Size in pixels to which every image is brought. Columns are the time steps.
+    mean, scale : float
+        Grey values enter the network as ``(grey - mean) / scale``, 0 being black and 255 white.
+    """
+
+    width: Count = 80
+    height: Count = 30
+    mean: float = 0.0
+    scale: float = 255.0
+
+    def __post_init__(self) -> None:
+        if self.scale == 0:
+            raise ValueError("scale is 0")
+
+
+class TextRecipe(Part):
+    """Which texts are drawn: uniformly many characters, each uniform over the alphabet."""
+
+    alphabet: str = DIGITS
+    min_length: Count = 3
+    max_length: Count = 4
+
+    def __post_init__(self) -> None:
+        Alphabet(self.alphabet)
+        if self.min_length > self.max_length:
+            raise ValueError(f"min_length {self.min_length} is more than max_length {self.max_length}")
+
+
+class CaptchaRecipe(Part):
+    """How a captcha is drawn: the parameters of ``captcha.image.ImageCaptcha``, under its names.
+
+    Attributes
+    ----------
+    width, height : int
+        Size in pixels of the drawn image, before it is brought to the network's.
+    font_sizes : tuple of int
+        In pixels; each character takes one at random.
+    """
+
+    width: Annotated[int, Meta(ge=10)] = 160
+    height: Annotated[int, Meta(ge=10)] = 60
+    font_sizes: Tuple[Count, ...] = (42, 50, 56)
+    character_offset_dx: Tuple[int, int] = (0, 4)
+    character_offset_dy: Tuple[int, int] = (0, 6)
+    character_rotate: Tuple[float, float] = (-30, 30)
+    character_warp_dx: Tuple[float, float] = (0.1, 0.3)
+    character_warp_dy: Tuple[float, float] = (0.2, 0.3)
+    word_space_probability: Fraction = 0.5
+    word_offset_dx: NonNegative = 0.25
+
+    def __post_init__(self) -> None:
+        if not self.font_sizes:
+            raise ValueError("font_sizes is empty")
+
+
+class NetworkRecipe(Part):
+    """The network: convolutions, then LSTM layers, then the classifier.
+
+    Attributes
+    ----------
+    filters : tuple of int
+        Filters of each 3x3 convolution. Each is followed by batch normalisation, ReLU and 2x2 max pooling, so each
+        halves the number of time steps.
+    layers, hidden : int
+        LSTM layers, and units in each direction of each.
+    cell : {"fused", "unrolled"}
+        The fused operator trains and runs fast; the unrolled graph has one node per gate and time step. Their
+        parameters are the same.
+    """
+
+    filters: Tuple[Count, ...] = ()
+    layers: Count = 2
+    hidden: Count = 100
+    bidirectional: bool = False
+    cell: Literal["fused", "unrolled"] = "fused"
+
+    @property
+    def stride(self) -> int:
+        """Image columns per time step of the network's output."""
+        return int(2 ** len(self.filters))
+
+
+class TrainingRecipe(Part):
+    """Loss, optimizer, schedule and the sizes of things.
+
+    Attributes
+    ----------
+    epoch_size, validation_size : int
+        Samples in a training epoch, and in the fixed validation set.
+    schedule : {"constant", "step", "cosine"}
+        Of the learning rate, after `warmup` epochs of linear growth: constant; times `step_factor` every `step_epochs`
+        epochs; or half a cosine down to 0 over all epochs (Loshchilov and Hutter 2017).
+    clip_norm : float
+        Gradients are scaled down to this global norm (Pascanu et al. 2013); 0 leaves them.
+    patience : int
+        Training stops after this many validations without a better one; 0 never does.
+    """
+
+    loss: Literal["ctc", "warpctc"] = "ctc"
+    optimizer: Literal["sgd", "adam"] = "adam"
+    learning_rate: Positive = 0.004
+    momentum: Fraction = 0.9
+    weight_decay: NonNegative = 0.0
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    warmup: NonNegative = 0.0
+    step_epochs: Count = 10
+    step_factor: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    clip_norm: NonNegative = 0.0
+    batch_size: Count = 128
+    epochs: Count = 100
+    epoch_size: Count = 30000
+    validation_size: Count = 3000
+    patience: Natural = 0
+
+
+class Recipe(Part):
+    """A whole run. With the fonts it determines every sample, and with one thread every parameter."""
+
+    name: str = "captcha"
+    seed: Natural = 0
+    image: ImageRecipe = ImageRecipe()
+    text: TextRecipe = TextRecipe()
+    captcha: CaptchaRecipe = CaptchaRecipe()
+    network: NetworkRecipe = NetworkRecipe()
+    training: TrainingRecipe = TrainingRecipe()
+
+    def __post_init__(self) -> None:
+        # A label of L characters with r adjacent repeats needs L + r time steps; the worst drawn one repeats throughout.
+        needed = 2 * self.text.max_length - 1
+        if needed > self.time_steps:
+            worst = self.text.alphabet[0] * self.text.max_length
+            raise ValueError(
+                f"a text like {worst!r} needs {needed} time steps to be aligned, and the network gives "
+                f"{self.time_steps}: raise image.width, or lower text.max_length or the number of network.filters"
+            )
+        if self.image.height < self.network.stride:
+            raise ValueError(f"image.height {self.image.height} is too small for {len(self.network.filters)} poolings")
+
+    @property
+    def time_steps(self) -> int:
+        """T', the time steps of the network's output."""
+        return self.image.width // self.network.stride
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """Characters the network tells apart."""
+        return Alphabet(self.text.alphabet)
+
+
+def decode_json(data: bytes, struct: Type[S], source: str) -> S:
+    """Read a struct from JSON.
+
+    Raises
+    ------
+    OCRError
+        Naming `source` and the key at fault.
+    """
+    try:
+        return msgspec.json.decode(data, type=struct)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise OCRError(f"{source}: {error}") from error
+
+
+def encode_json(struct: msgspec.Struct) -> bytes:
+    """Write a struct as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(struct), indent=2) + b"\n"
+
+
+def preset_names() -> List[str]:
+    """Names that `load_preset` knows."""
+    return sorted(path.stem for path in PRESETS_DIR.glob("*.json"))
+
+
+def load_preset(name: str) -> Recipe:
+    """Return the preset called `name`, or the recipe in the JSON file of that path."""
+    path = Path(name) if name.endswith(".json") else PRESETS_DIR / f"{name}.json"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        known = ", ".join(preset_names())
+        raise OCRError(f"preset {name!r} is none of {known}, nor a recipe's JSON file") from error
+    return decode_json(data, Recipe, str(path))
+
+
+def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
+    """Return `recipe` with some keys changed.
+
+    Parameters
+    ----------
+    settings : iterable of (str, object)
+        Dotted keys and values, as in ``("network.hidden", 64)``.
+
+    Raises
+    ------
+    OCRError
+        If a key is unknown, a value has the wrong type, or the result is impossible.
+    """
+    tree = msgspec.to_builtins(recipe)
+    for key, value in settings:
+        *parents, last = key.split(".")
+        node: Dict[str, Any] = tree
+        for parent in parents:
+            node = node.get(parent, {})
+            if not isinstance(node, dict):
+                raise OCRError(f"{key}: no such key in a recipe")
+        if last not in node:
+            close = [k for k in _keys(tree) if k.rsplit(".", 1)[-1] == last]
+            raise OCRError(f"{key}: no such key in a recipe" + (f"; did you mean {close[0]}?" if close else ""))
+        node[last] = value
+    try:
+        return msgspec.convert(tree, Recipe)
+    except msgspec.ValidationError as error:
+        raise OCRError(f"recipe: {error}") from error
+
+
+def parse_setting(text: str) -> Tuple[str, Any]:
+    """Split ``key=value``; the value is JSON, or else a plain string.
+
+    Raises
+    ------
+    OCRError
+        If there is no ``=``.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise OCRError(f"--set {text}: expected key=value, as in network.hidden=64")
+    try:
+        return key.strip(), msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return key.strip(), value
+
+
+def _keys(tree: Dict[str, Any], prefix: str = "") -> List[str]:
+    keys: List[str] = []
+    for key, value in tree.items():
+        keys += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return keys

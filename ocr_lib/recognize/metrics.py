@@ -1,0 +1,103 @@
+"""How well recognized text agrees with the truth: each figure once, as a function of two texts."""
+
+import math
+from dataclasses import dataclass
+from typing import Callable, Dict, Sequence, Tuple
+
+from rapidfuzz.distance import LCSseq, Levenshtein
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure that is a weighted mean over pairs of texts.
+
+    Parameters
+    ----------
+    name : str
+        The name in logs and reports.
+    score : callable
+        ``score(reference, hypothesis)`` gives (sum, weight). The figure of many pairs is the total of the sums over
+        the total of the weights, so it can be gathered batch by batch.
+    """
+
+    name: str
+    score: Callable[[str, str], Tuple[float, float]]
+
+
+def _exact(reference: str, hypothesis: str) -> Tuple[float, float]:
+    return float(reference == hypothesis), 1.0
+
+
+def _common(reference: str, hypothesis: str) -> Tuple[float, float]:
+    if not reference:
+        return float(not hypothesis), 1.0
+    return LCSseq.similarity(reference, hypothesis) / len(reference), 1.0
+
+
+def _character_errors(reference: str, hypothesis: str) -> Tuple[float, float]:
+    return float(Levenshtein.distance(reference, hypothesis)), float(len(reference))
+
+
+def _word_errors(reference: str, hypothesis: str) -> Tuple[float, float]:
+    words = reference.split()
+    return float(Levenshtein.distance(words, hypothesis.split())), float(len(words))
+
+
+EXACT = Measure("accuracy", _exact)
+"""The share of texts that are right as a whole."""
+
+LCS = Measure("accuracy_lcs", _common)
+"""The mean length of the longest common subsequence over the reference's length. Surplus characters cost nothing.
+
+An empty reference counts 1 if the hypothesis is empty too, else 0.
+"""
+
+CER = Measure("cer", _character_errors)
+"""Character error rate of the whole corpus: edits (Levenshtein 1966) over the references' characters.
+
+Surplus characters are edits too, so a hypothesis longer than its reference may cost more edits than the reference has
+characters, and the rate may exceed 1.
+"""
+
+WER = Measure("wer", _word_errors)
+"""Word error rate of the whole corpus: like `CER`, with words parted by whitespace in place of characters."""
+
+MEASURES = (EXACT, LCS, CER, WER)
+
+
+def evaluate(
+    references: Sequence[str], hypotheses: Sequence[str], measures: Sequence[Measure] = MEASURES
+) -> Dict[str, float]:
+    """Measure recognized texts against the true ones.
+
+    Parameters
+    ----------
+    references, hypotheses : sequence of str
+        True and recognized texts, pair by pair.
+    measures : sequence of Measure
+        The figures to compute.
+
+    Returns
+    -------
+    dict of str to float
+        The figure of each measure by its name, a fraction (not per cent). Where the total weight is 0 (an error rate
+        of empty references) it is 0 without errors and infinite with them.
+
+    Raises
+    ------
+    ValueError
+        If there are no pairs, or not as many hypotheses as references.
+    """
+    if len(references) != len(hypotheses):
+        raise ValueError(f"{len(references)} references do not pair with {len(hypotheses)} hypotheses")
+    if not references:
+        raise ValueError("there are no texts to measure")
+    return {measure.name: _mean(measure, references, hypotheses) for measure in measures}
+
+
+def _mean(measure: Measure, references: Sequence[str], hypotheses: Sequence[str]) -> float:
+    sums, weights = zip(*map(measure.score, references, hypotheses))
+    total, weight = math.fsum(sums), math.fsum(weights)
+    if weight:
+        return total / weight
+    return math.inf if total else 0.0
