@@ -161,7 +161,7 @@ class Recipe(Part):
     training: TrainingRecipe = TrainingRecipe()
 
     def __post_init__(self) -> None:
-        # A label of L characters with r adjacent repeats needs L + r time steps; the worst drawn one repeats throughout.
+        # A label of L characters with r adjacent repeats needs L + r time steps; the worst one repeats throughout.
         needed = 2 * self.text.max_length - 1
         if needed > self.time_steps:
             worst = self.text.alphabet[0] * self.text.max_length

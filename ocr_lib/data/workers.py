@@ -112,14 +112,19 @@ class OrderedPool(Generic[Task, Result]):
         return executor
 
 
-# The state of one worker process.
-_make_work: Callable[[], Callable[[Any], Any]]
-_work: Optional[Callable[[Any], Any]] = None
+class _Worker:
+    """The state of a worker process."""
+
+    def __init__(self) -> None:
+        self.make_work: Optional[Callable[[], Callable[[Any], Any]]] = None
+        self.work: Optional[Callable[[Any], Any]] = None
+
+
+_worker = _Worker()
 
 
 def _begin(make_work: Callable[[], Callable[[Any], Any]]) -> None:
-    global _make_work
-    _make_work = make_work
+    _worker.make_work = make_work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -133,10 +138,10 @@ def _end_with_parent() -> None:
 
 
 def _work_on(task: Any) -> Any:
-    global _work
-    if _work is None:  # made here and not in the initializer, whose exceptions the executor hides
-        _work = _make_work()
-    return _work(task)
+    if _worker.work is None:  # made here and not in the initializer, whose exceptions the executor hides
+        assert _worker.make_work is not None
+        _worker.work = _worker.make_work()
+    return _worker.work(task)
 
 
 def _nothing() -> None:

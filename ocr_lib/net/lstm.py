@@ -1,7 +1,8 @@
-"""LSTM layers (Hochreiter and Schmidhuber 1997; forget gates after Gers et al. 2000) in two forms, one set of parameters.
+"""LSTM layers in two forms, the unrolled graph and the fused operator, with one set of parameters.
 
-Parameters are called ``l{layer}_[r_]{i2h,h2h}_{weight,bias}``, ``r_`` marking the direction that reads the last time step
-first. Their rows are the gates in MXNet's order: input, forget, cell, output. Both forms start from zero states.
+The cell is that of Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000. Parameters are called
+``l{layer}_[r_]{i2h,h2h}_{weight,bias}``, ``r_`` marking the direction that reads the last time step first. Their rows
+are the gates in MXNet's order: input, forget, cell, output. States are zero before the first time step.
 """
 
 from typing import Any, List, NamedTuple

@@ -1,0 +1,167 @@
+"""``captcha_generator.py``: write one captcha, or a data set of them with their texts."""
+
+import argparse
+import os
+import secrets
+import sys
+from functools import partial
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+import msgspec
+import numpy as np
+from tqdm import tqdm
+
+from ocr_lib.alphabet import DIGITS
+from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cv import cv2
+from ocr_lib.data.captcha import CaptchaRenderer
+from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.source import draw_text, sample_generator
+from ocr_lib.data.workers import OrderedPool
+from ocr_lib.errors import OCRError
+from ocr_lib.files import sha256, write_atomic
+from ocr_lib.recipe import CaptchaRecipe, TextRecipe, decode_json, encode_json
+
+FILES_PER_TASK = 20
+LABELS = "labels.tsv"
+SETTINGS = "captchas.json"
+
+Labels = List[Tuple[str, str]]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a data set's images depend on; kept beside them, so that a run that was stopped can be continued."""
+
+    seed: int
+    text: TextRecipe
+    captcha: CaptchaRecipe
+    fonts: List[str]
+
+
+class FileWriter:
+    """The work of a worker process: images of a range of indices written to files, their names and texts returned."""
+
+    def __init__(self, settings: Settings, fonts: List[Path], directory: Path) -> None:
+        self._settings = settings
+        self._renderer = CaptchaRenderer(settings.captcha, fonts)
+        self._directory = directory
+
+    def __call__(self, indices: range) -> Labels:
+        """Write those that are not there yet."""
+        labels = []
+        for index in indices:
+            rng = sample_generator("files", self._settings.seed, index)
+            text = draw_text(self._settings.text, rng)
+            path = self._directory / f"{index:06d}.png"
+            if not path.exists():
+                write_atomic(path, encode_image(self._renderer.grey(text, rng), path), sync=False)
+            labels.append((path.name, text))
+        return labels
+
+
+def encode_image(image: "np.ndarray", path: Path) -> bytes:
+    """Encode a grey image in the format that the path's suffix says.
+
+    Raises
+    ------
+    OCRError
+        If OpenCV writes no such format.
+    """
+    try:
+        done, data = cv2.imencode(path.suffix, image)
+    except cv2.error:
+        done = False
+    if not done:
+        raise OCRError(f"{path}: OpenCV writes no images called {path.suffix or 'nothing'}; try .png or .jpg")
+    return bytes(data.tobytes())
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run the command and return its exit code."""
+    captcha, text = CaptchaRecipe(), TextRecipe()
+    parser = make_parser(
+        "Write one captcha to OUTPUT, or with --count and --out a data set: grey PNG files and their texts in "
+        f"{LABELS}. A data set whose writing was stopped is continued."
+    )
+    parser.add_argument("font_path", type=Path, metavar="FONT", help="a font file, or a folder of them")
+    parser.add_argument("output", nargs="?", type=Path, metavar="OUTPUT", help="image file, as in sample.jpg")
+    parser.add_argument("--num", metavar="TEXT", help="what the captcha says (default: random)")
+    parser.add_argument("--width", type=int, default=captcha.width, help="of the images, in pixels")
+    parser.add_argument("--height", type=int, default=captcha.height, help="of the images, in pixels")
+    parser.add_argument(
+        "--digits", type=_span, default=f"{text.min_length}-{text.max_length}", metavar="MIN-MAX", help="text length"
+    )
+    parser.add_argument("--alphabet", default=DIGITS, help="the characters that texts are made of")
+    parser.add_argument("--seed", type=int, help="same seed, same images (default: random; 0 for a data set)")
+    parser.add_argument("--count", type=int, help="images in the data set")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="worker processes that write a data set")
+    return run_command(parser, _generate, argv)
+
+
+def _generate(args: argparse.Namespace) -> int:
+    if (args.count is None) != (args.out is None) or (args.output is None) == (args.out is None):
+        raise OCRError("give either OUTPUT for one captcha, or both --count and --out for a data set")
+    if args.num is not None and (args.out is not None or not args.num):
+        raise OCRError("--num is the text of the one captcha that goes to OUTPUT")
+    try:
+        captcha = msgspec.convert({"width": args.width, "height": args.height}, CaptchaRecipe)
+        text = TextRecipe(args.alphabet, *args.digits)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise OCRError(f"the captchas can't be like this: {error}") from error
+    fonts = find_fonts(args.font_path, args.num or args.alphabet, captcha.font_sizes)
+    if args.out is None:
+        return _write_one(args, captcha, text, fonts)
+    seed = 0 if args.seed is None else args.seed
+    settings = Settings(seed, text, captcha, [f"{font.name} {sha256(font)}" for font in fonts])
+    return _write_data_set(args, settings, fonts)
+
+
+def _write_one(args: argparse.Namespace, captcha: CaptchaRecipe, recipe: TextRecipe, fonts: List[Path]) -> int:
+    rng = sample_generator("files", secrets.randbits(32) if args.seed is None else args.seed, 0)
+    text = args.num or draw_text(recipe, rng)
+    image = CaptchaRenderer(captcha, fonts).grey(text, rng)
+    write_atomic(args.output, encode_image(image, args.output))
+    said = f"digits {[int(c) for c in text]}" if text.isdecimal() and text.isascii() else f"text {text}"
+    print(f"Captcha image with {said} written to {args.output}")
+    return 0
+
+
+def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
+    if args.count < 1:
+        raise OCRError(f"--count must be at least 1, not {args.count}")
+    _claim(args.out, settings, args.count)
+    tasks = [range(i, min(i + FILES_PER_TASK, args.count)) for i in range(0, args.count, FILES_PER_TASK)]
+    work = partial(FileWriter, settings, fonts, args.out)
+    labels: Labels = []
+    hide = args.quiet or not sys.stderr.isatty()
+    with OrderedPool[range, Labels](work, args.num_proc) as pool, tqdm(
+        total=args.count, unit="image", disable=hide, leave=False
+    ) as bar:
+        for written in pool.map(tasks):
+            labels += written
+            bar.update(len(written))
+    write_atomic(args.out / LABELS, "".join(f"{name}\t{text}\n" for name, text in labels).encode())
+    print(f"{args.count} captcha images and {LABELS} written to {args.out}")
+    return 0
+
+
+def _claim(directory: Path, settings: Settings, count: int) -> None:
+    """Make the folder of a data set, or accept one that holds the beginning of the same."""
+    path = directory / SETTINGS
+    if path.exists():
+        if decode_json(path.read_bytes(), Settings, str(path)) != settings:
+            raise OCRError(f"{directory} holds other captchas, see {path}: choose another --out, or delete it")
+        if (directory / f"{count:06d}.png").exists():
+            raise OCRError(f"{directory} holds more than {count} captchas already: raise --count, or delete it")
+    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise OCRError(f"{directory} is there and was not made by this command: choose another --out")
+    write_atomic(path, encode_json(settings))
+
+
+def _span(text: str) -> Tuple[int, int]:
+    least, dash, most = text.partition("-")
+    if not least.isdecimal() or (dash and not most.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 3-4 or 4")
+    return int(least), int(most or least)

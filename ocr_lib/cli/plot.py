@@ -1,0 +1,54 @@
+"""A picture of readings: each image over the network's class probabilities at every time step."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Sequence
+
+from matplotlib.figure import Figure
+
+from ocr_lib.alphabet import Alphabet
+from ocr_lib.errors import OCRError
+from ocr_lib.files import atomic_path
+
+if TYPE_CHECKING:
+    from ocr_lib.cli.infer import Outcome
+
+PLOTTED = 24
+_COLUMNS = 4
+
+
+def plot_readings(outcomes: Sequence["Outcome"], alphabet: Alphabet, path: Path) -> None:
+    """Draw readings as a PNG.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Images that were read.
+
+    Raises
+    ------
+    OCRError
+        If there are none.
+    """
+    if not outcomes:
+        raise OCRError("--plot: no image could be read, so there is nothing to draw")
+    columns = min(_COLUMNS, len(outcomes))
+    rows = -(-len(outcomes) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.0 * rows), layout="constrained")
+    cells = figure.subplots(2 * rows, columns, squeeze=False, gridspec_kw={"height_ratios": [2, 3] * rows})
+    for axis in cells.flat:
+        axis.set_axis_off()
+    names = ["–", *alphabet.characters]
+    for index, outcome in enumerate(outcomes):
+        assert outcome.image is not None
+        assert outcome.reading is not None
+        picture, steps = cells[2 * (index // columns) : 2 * (index // columns) + 2, index % columns]
+        picture.imshow(outcome.image, cmap="gray", vmin=0, vmax=255, aspect="auto")
+        picture.set_title(f"{outcome.reading.text or '(nothing)'}   {outcome.reading.confidence:.3f}", fontsize=11)
+        steps.set_axis_on()
+        steps.imshow(outcome.reading.probabilities.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", origin="lower")
+        steps.set_xticks([])
+        if len(names) <= 16:
+            steps.set_yticks(range(len(names)), names, fontsize=6)
+    figure.supxlabel("time step", fontsize=9)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

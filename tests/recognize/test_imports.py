@@ -1,0 +1,12 @@
+"""A served model must run where mxnet can't be installed."""
+
+import subprocess
+import sys
+
+MODULES = ["ocr_lib.alphabet", "ocr_lib.recognize.ctc", "ocr_lib.recognize.decode", "ocr_lib.recognize.metrics"]
+
+
+def test_recognition_runs_without_mxnet():
+    program = f"import sys; sys.modules['mxnet'] = None; import {', '.join(MODULES)}"
+    finished = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, timeout=60)
+    assert finished.returncode == 0, finished.stderr.decode()

@@ -1,0 +1,130 @@
+"""The figures of recognized text against tables of cases and a plain dynamic programme."""
+
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr_lib.recognize.metrics import CER, EXACT, LCS, MEASURES, WER, Measure, evaluate
+
+NAMES = ["accuracy", "accuracy_lcs", "cer", "wer"]
+TEXTS = st.text("ab \u00e9\U0001f600", max_size=12)
+
+
+def plain_lcs(left, right):
+    table = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            table[i + 1][j + 1] = table[i][j] + 1 if a == b else max(table[i][j + 1], table[i + 1][j])
+    return table[-1][-1]
+
+
+def plain_edits(left, right):
+    table = [[i + j for j in range(len(right) + 1)] for i in range(len(left) + 1)]
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            table[i + 1][j + 1] = min(table[i][j] + (a != b), table[i][j + 1] + 1, table[i + 1][j] + 1)
+    return table[-1][-1]
+
+
+@pytest.mark.parametrize(
+    "reference, hypothesis, exact, lcs, cer, wer",
+    [
+        ("1234", "1234", (1, 1), (1, 1), (0, 4), (0, 1)),
+        ("1234", "1243", (0, 1), (0.75, 1), (2, 4), (1, 1)),
+        ("1234", "", (0, 1), (0, 1), (4, 4), (1, 1)),
+        ("1234", "5678", (0, 1), (0, 1), (4, 4), (1, 1)),
+        ("12", "0102", (0, 1), (1, 1), (2, 2), (1, 1)),
+        ("1", "9999", (0, 1), (0, 1), (4, 1), (1, 1)),
+        ("", "", (1, 1), (1, 1), (0, 0), (0, 0)),
+        ("", "1", (0, 1), (0, 1), (1, 0), (1, 0)),
+        ("a b c", "a c", (0, 1), (0.6, 1), (2, 5), (1, 3)),
+        ("a  b ", "a b", (0, 1), (0.6, 1), (2, 5), (0, 2)),
+        ("one two", "two one", (0, 1), (3 / 7, 1), (6, 7), (2, 2)),
+        ("kitten", "sitting", (0, 1), (4 / 6, 1), (3, 6), (1, 1)),
+        ("abc", "ABC", (0, 1), (0, 1), (3, 3), (1, 1)),
+        ("Straße", "Strasse", (0, 1), (5 / 6, 1), (2, 6), (1, 1)),
+    ],
+)
+def test_scores_of_single_pairs(reference, hypothesis, exact, lcs, cer, wer):
+    assert EXACT.score(reference, hypothesis) == exact
+    assert LCS.score(reference, hypothesis) == pytest.approx(lcs)
+    assert CER.score(reference, hypothesis) == cer
+    assert WER.score(reference, hypothesis) == wer
+
+
+def test_scores_agree_with_a_plain_dynamic_programme():
+    rng = random.Random(7)
+    for _ in range(1000):
+        symbols = rng.choice(["01", "0123456789", "ab ", "aé €\U0001f600"])
+        reference, hypothesis = ("".join(rng.choices(symbols, k=rng.randint(0, 12))) for _ in range(2))
+        if reference:
+            common = plain_lcs(reference, hypothesis) / len(reference)
+            assert LCS.score(reference, hypothesis) == pytest.approx((common, 1))
+        words, read = reference.split(), hypothesis.split()
+        assert CER.score(reference, hypothesis) == (plain_edits(reference, hypothesis), len(reference))
+        assert WER.score(reference, hypothesis) == (plain_edits(words, read), len(words))
+
+
+def test_rates_weigh_by_length_and_accuracies_by_text():
+    figures = evaluate(["12345678", "12"], ["12345678", "00"])
+    assert figures == {"accuracy": 0.5, "accuracy_lcs": 0.5, "cer": 0.2, "wer": 0.5}
+    assert evaluate(["a b c d", "x"], ["a b c d", "y"])["wer"] == 0.2
+
+
+def test_surplus_characters_push_the_rate_over_one():
+    assert evaluate(["1"], ["9999"])["cer"] == 4.0
+
+
+def test_empty_references():
+    assert evaluate([""], [""]) == {"accuracy": 1, "accuracy_lcs": 1, "cer": 0, "wer": 0}
+    assert evaluate([""], ["1"]) == {"accuracy": 0, "accuracy_lcs": 0, "cer": math.inf, "wer": math.inf}
+    assert evaluate(["", "12"], ["1", "12"])["cer"] == 0.5
+
+
+def test_measures_are_named_and_chosen():
+    assert [measure.name for measure in MEASURES] == NAMES
+    assert list(evaluate(["1"], ["1"])) == NAMES
+    length = Measure("length", lambda reference, hypothesis: (len(hypothesis), 1))
+    assert evaluate(["", ""], ["1", "123"], measures=[length]) == {"length": 2.0}
+
+
+@pytest.mark.parametrize("references, hypotheses", [([], []), (["1"], []), (["1"], ["1", "2"])])
+def test_refuses_what_does_not_pair(references, hypotheses):
+    with pytest.raises(ValueError, match="pair|no texts"):
+        evaluate(references, hypotheses)
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_a_text_agrees_with_itself(text):
+    assert evaluate([text], [text]) == {"accuracy": 1, "accuracy_lcs": 1, "cer": 0, "wer": 0}
+
+
+@settings(deadline=None)
+@given(TEXTS, TEXTS)
+def test_bounds_and_symmetry(left, right):
+    edits, _ = CER.score(left, right)
+    assert edits == CER.score(right, left)[0]
+    assert abs(len(left) - len(right)) <= edits <= max(len(left), len(right))
+    assert WER.score(left, right)[0] == WER.score(right, left)[0]
+    assert 0 <= LCS.score(left, right)[0] <= 1
+    if left and right:
+        common = LCS.score(left, right)[0] * len(left)
+        assert common == pytest.approx(LCS.score(right, left)[0] * len(right))
+        assert len(left) + len(right) - 2 * common >= edits - 1e-9
+
+
+@settings(deadline=None)
+@given(TEXTS, TEXTS, TEXTS)
+def test_edits_obey_the_triangle_inequality(first, second, third):
+    assert CER.score(first, third)[0] <= CER.score(first, second)[0] + CER.score(second, third)[0]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6), st.randoms())
+def test_order_of_pairs_does_not_matter(pairs, rng):
+    shuffled = rng.sample(pairs, len(pairs))
+    assert evaluate(*zip(*pairs)) == evaluate(*zip(*shuffled))
