@@ -1,0 +1,129 @@
+# `make` lists what there is to make. Everything runs from .venv, which `make install` builds.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.PHONY: help install demo test test-all lint clean
+MAKEFLAGS += --no-print-directory
+
+# Pins reach the environments that pip builds packages in by these variables only, not by `pip install -c`.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# The first that can run MXNet 1.9.1 is taken; `make install PYTHON=/path/to/python` names another.
+PYTHON ?=
+comma := ,
+PYTHONS := $(or $(PYTHON),python3.11 python3.10 python3.12 python3.9 python3.8 python3)
+
+# Says what keeps an interpreter from being taken; nothing if all is well.
+define PROBE
+import platform, sys
+version = "%d.%d" % sys.version_info[:2]
+if not (3, 8) <= sys.version_info[:2] <= (3, 12):
+    sys.exit(print("is Python " + version))
+if (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.maxsize < 2**32:
+    sys.exit(print("is not for 64-bit Linux on x86"))
+try:
+    import ensurepip, venv
+except ImportError:
+    print("lacks its venv module (Debian, Ubuntu: apt-get install python%s-venv)" % version)
+endef
+export PROBE
+
+define IMPORTS
+from ocr_lib.mx import mx
+import captcha.image, fontTools.ttLib, matplotlib.pyplot, msgspec, rapidfuzz, tensorboardX, tqdm
+endef
+export IMPORTS
+
+define FUNCTIONS
+say() { printf '[%3d s] %s\n' "$$SECONDS" "$$*"; }
+fail() { printf 'make: %s\n' "$$*" >&2; exit 1; }
+trap 'fail "interrupted; the next run takes it up again"' INT
+
+# Sets `python` to the interpreter to build .venv with.
+pick_python() {
+    local fault faults=
+    for python in $(PYTHONS); do
+        if ! command -v "$$python" >/dev/null; then
+            $(if $(PYTHON),fault="is not there",continue)
+        else
+            fault=$$("$$python" -c "$$PROBE" 2>/dev/null) || fault="does not run"
+        fi
+        [[ -n $$fault ]] || return 0
+        faults+="$${faults:+; }$$python $$fault"
+    done
+    fail "no usable Python $(if $(PYTHON),at PYTHON=$(PYTHON),on the PATH): MXNet 1.9.1 needs" \
+        "Python 3.8 to 3.12 on 64-bit x86 Linux$${faults:+ ($$faults)}; PYTHON=/path/to/python names one"
+}
+
+# pip_install EXTRAS: installs the working tree with them into .venv, and tells the large downloads as they come.
+pip_install() {
+    local log=.venv/install.log word file size
+    .venv/bin/python -m pip install --no-compile --progress-bar off --editable ".[$$1]" 2>&1 | tee "$$log" |
+        while read -r word file size; do
+            case "$$word $$size" in  # e.g. Downloading numpy-1.26.4-cp311.whl (18.3 MB)
+                "Downloading ("*" MB)") say "downloading $${file%%-*} $$size" ;;
+                "Installing packages: "*) say "installing $$(wc -w <<<"$${size#*: }") packages" ;;
+            esac
+        done || { tail -n 12 "$$log" >&2; fail "pip failed: above, the end of $$log"; }
+}
+endef
+
+help: ## list these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: .venv/.train ## build .venv with all that training needs
+
+# A PYTHON other than the one .venv was made with makes it anew.
+ifneq ($(PYTHON),)
+ifneq ($(PYTHON),$(file <.venv/.python))
+.PHONY: .venv/.train
+endif
+endif
+
+# A stamp is the last thing that is written: what was interrupted is done again.
+.venv/.train: setup.cfg constraints.txt
+	@$(FUNCTIONS)
+	rm -f .venv/.train .venv/.test .venv/.lint
+	if [[ -n "$(PYTHON)" && "$(PYTHON)" != "$$(cat .venv/.python 2>/dev/null)" ]] ||
+	    ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+	    pick_python
+	    say "making .venv with $$python, $$("$$python" --version)"
+	    "$$python" -m venv --clear .venv || fail "$$python -m venv failed, see above"
+	    echo "$$python" >.venv/.python
+	fi
+	say "resolving packages (the downloads are some 150 MB, unless pip has them)"
+	pip_install train
+	say "first import, which compiles what is needed"
+	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -W ignore -c "$$IMPORTS" || fail "an installed package does not load, see above"
+	touch $@
+	say "ready: .venv"
+
+.venv/.test .venv/.lint: .venv/.train
+	@$(FUNCTIONS)
+	say "adding what make $(@:.venv/.%=%) needs"
+	pip_install train,$(if $(filter %test,$@),warpctc$(comma)test,lint)
+	touch $@
+
+demo: install ## train a reader of captchas, then let it read images that it never saw
+	@.venv/bin/python lstm_ocr_train.py --prefix demo/ocr --overwrite --target-accuracy 0.99 --time-budget 200 font/
+	.venv/bin/python captcha_generator.py font/ --count 12 --out demo/unseen --seed 2024 --overwrite
+	.venv/bin/python lstm_ocr_infer.py --prefix demo/ocr --epoch best --confidence --plot demo/reading.png demo/unseen
+
+test: .venv/.test ## run the tests, with coverage
+	@.venv/bin/python -m pytest --cov
+
+test-all: .venv/.test ## run the tests and the slow ones: whole runs that take minutes
+	@.venv/bin/python -m pytest --cov -m ""
+
+lint: .venv/.lint ## check format, style and types
+	@.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+
+clean: ## remove .venv, caches, builds and demo/
+	@rm -rf .venv build dist demo htmlcov *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

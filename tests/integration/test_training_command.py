@@ -1,0 +1,253 @@
+"""Whole runs of the commands, as processes that are disturbed."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ocr_lib.files import sha256
+from ocr_lib.net.manifest import read_manifest
+from tests.toy import FONT, toy_arguments
+
+ROOT = Path(__file__).parents[2]
+EPOCHS = 4
+
+
+def command(prefix, *arguments, font=FONT, settings=(("training.epochs", EPOCHS),)):
+    options = ["--prefix", str(prefix), "--cpu", "1", "--num_proc", "2", *toy_arguments(*settings)]
+    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), str(font), *options, *arguments]
+
+
+def resumed(prefix, *arguments, font=FONT):
+    options = ["--prefix", str(prefix), "--cpu", "1", "--num_proc", "1", "--resume"]
+    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), str(font), *options, *arguments]
+
+
+def run(arguments, **options):
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False, **options)
+
+
+@contextlib.contextmanager
+def begun(arguments):
+    """A run in a process group of its own, of which nothing stays."""
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_for(process, pattern):
+    """Read the log up to a line; it must come."""
+    for line in process.stderr:
+        if re.search(pattern, line):
+            return
+    pytest.fail(f"the run ended without a line like {pattern}")
+
+
+def workers(process):
+    """Return the ids of a run's rendering processes: the children of its fork server."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, parent = int(stat.parent.name), int(stat.read_text().rsplit(")", 1)[1].split()[1])
+            if os.getpgid(pid) == process.pid and parent not in (process.pid, os.getpid()):
+                found.append(pid)
+        except (OSError, ProcessLookupError):
+            continue
+    return found
+
+
+def ended(process):
+    """Whether no process of a run's group is left, after a moment."""
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The SHA-256 of each epoch's parameters of a run that nothing disturbed."""
+    prefix = tmp_path_factory.mktemp("undisturbed") / "ocr"
+    result = run(command(prefix))
+    assert result.returncode == 0, result.stderr
+    return hashes(prefix)
+
+
+def hashes(prefix):
+    return {path.name: sha256(path) for path in prefix.parent.glob("*.params")}
+
+
+def test_a_run_writes_what_it_promises(undisturbed, tmp_path):
+    result = run(command(tmp_path / "a" / "ocr", "--num_proc", "3", "--log-dir", str(tmp_path / "log")))
+    assert result.returncode == 0
+    assert hashes(tmp_path / "a" / "ocr") == undisturbed
+    assert sorted(undisturbed) == [f"ocr-{epoch:04d}.params" for epoch in range(1, EPOCHS + 1)]
+    names = {path.name for path in (tmp_path / "a").iterdir()}
+    assert {"ocr-symbol.json", "ocr-recipe.json", "ocr-manifest.json"} <= names
+    assert {"curves.csv", "curves.png", "train.log"} <= {path.name for path in (tmp_path / "log").iterdir()}
+
+
+def test_killed_amidst_an_epoch_and_resumed_is_as_undisturbed(undisturbed, tmp_path):
+    prefix = tmp_path / "ocr"
+    with begun(command(prefix)) as first:
+        wait_for(first, r"Saved checkpoint .*ocr-0002\.params")
+        time.sleep(0.15)
+        first.kill()
+        first.wait()
+        assert ended(first), "a worker outlived the run"
+    result = run(resumed(prefix))
+    assert result.returncode == 0, result.stderr
+    assert hashes(prefix) == undisturbed
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", range(12))
+def test_killed_again_and_again_at_any_moment(undisturbed, tmp_path, moment):
+    prefix = tmp_path / "ocr"
+    with begun(command(prefix)):
+        for _ in range(200):
+            if (tmp_path / "ocr-manifest.json").exists():
+                break
+            time.sleep(0.05)
+        time.sleep(0.2 * moment)
+    with begun(resumed(prefix)):
+        time.sleep(3 + 0.17 * moment)
+    result = run(resumed(prefix))
+    assert result.returncode == 0, result.stderr
+    assert hashes(prefix) == undisturbed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_with_a_checkpoint_and_resuming_is_as_undisturbed(undisturbed, tmp_path, number):
+    prefix = tmp_path / "ocr"
+    with begun(command(prefix)) as first:
+        wait_for(first, r"Saved checkpoint .*ocr-0001\.params")
+        if number == signal.SIGINT:
+            os.killpg(first.pid, number)  # as Ctrl-C does
+        else:
+            first.send_signal(number)
+        rest = first.stderr.read()
+        assert first.wait(timeout=60) == 128 + number
+        assert "--resume" in rest
+        assert "Traceback" not in rest
+        assert ended(first), "a worker outlived the run"
+    sample = str(tmp_path / "sample.png")
+    assert run([sys.executable, str(ROOT / "captcha_generator.py"), str(FONT), sample, "--num", "07"]).returncode == 0
+    reading = run([sys.executable, str(ROOT / "lstm_ocr_infer.py"), "--prefix", str(prefix), "--epoch", "last", sample])
+    assert reading.stdout.startswith("Digits: ["), reading.stderr
+    result = run(resumed(prefix))
+    assert result.returncode == 0, result.stderr
+    assert hashes(prefix) == undisturbed
+
+
+def test_killed_workers_cost_only_time(undisturbed, tmp_path):
+    prefix = tmp_path / "ocr"
+    with begun(command(prefix)) as process:
+        wait_for(process, r"Saved checkpoint .*ocr-0001\.params")
+        found = workers(process)
+        assert len(found) == 2
+        os.kill(found[0], signal.SIGKILL)
+        wait_for(process, r"Saved checkpoint .*ocr-0002\.params")
+        for pid in workers(process):
+            os.kill(pid, signal.SIGKILL)
+        assert process.wait(timeout=100) == 0
+    assert hashes(prefix) == undisturbed
+
+
+def test_a_run_is_not_overwritten_unasked(undisturbed, tmp_path):
+    prefix = tmp_path / "ocr"
+    short = (("training.epochs", 1),)
+    assert run(command(prefix, settings=short)).returncode == 0
+    before = {path.name: sha256(path) for path in tmp_path.glob("ocr*") if path.is_file()}
+    refused = run(command(prefix))
+    assert refused.returncode == 1
+    assert "--resume" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert {path.name: sha256(path) for path in tmp_path.glob("ocr*") if path.is_file()} == before
+    longer = run(resumed(prefix, "--epochs", "2"))
+    assert longer.returncode == 0
+    assert hashes(prefix) == {name: undisturbed[name] for name in ("ocr-0001.params", "ocr-0002.params")}
+    anew = run(command(prefix, "--overwrite", "--seed", "1", settings=short))
+    assert anew.returncode == 0, anew.stderr
+    assert len(read_manifest(str(prefix)).saved) == 1
+    assert list(hashes(prefix)) == ["ocr-0001.params"]
+    assert hashes(prefix)["ocr-0001.params"] != undisturbed["ocr-0001.params"]
+
+
+def test_other_fonts_are_refused_when_resuming(tmp_path):
+    prefix = tmp_path / "ocr"
+    assert run(command(prefix, settings=(("training.epochs", 1),))).returncode == 0
+    refused = run(resumed(prefix, "--epochs", "2", font=FONT.with_name("Lato-Black.ttf")))
+    assert refused.returncode == 1
+    assert "Ubuntu-M.ttf" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--preset", "nonsense"], "mxnet-ctc"),
+        (["--set", "network.hiden=3"], "network.hiden"),
+        (["--set", "hidden=3"], "network.hidden"),
+        (["--set", "network.hidden=many"], "network.hidden"),
+        (["--set", "network.hidden"], "key=value"),
+        (["--set", "text.max_length=6"], "time steps"),
+        (["--num_proc", "0"], "--num_proc"),
+        (["--cpu", "0"], "--cpu"),
+        (["--lr", "-1"], "learning_rate"),
+        (["--epochs", "0"], "epochs"),
+        (["--resume", "--prefix", "nowhere/ocr"], "nothing to resume"),
+        (["--prefix", "."], "--prefix"),
+        (["--gpu", "1"], "train-gpu"),
+        (["--set", "text.alphabet=07Ω中"], "Ubuntu-M.ttf"),
+        (["--loss", "nonsense"], "--loss"),
+    ],
+)
+def test_bad_arguments_are_named_on_one_line(tmp_path, arguments, said):
+    result = run(command("ocr", *arguments), cwd=tmp_path)
+    assert result.returncode != 0
+    errors = [line for line in result.stderr.splitlines() if "error:" in line]
+    assert len(errors) == 1
+    assert said in errors[0]
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_without_fonts_is_named(tmp_path):
+    (tmp_path / "text.ttf").write_text("no font")
+    for path in (tmp_path / "missing", tmp_path / "text.ttf"):
+        result = run(command(tmp_path / "ocr", font=path))
+        assert result.returncode == 1
+        assert str(path) in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_warpctc_without_its_library_says_how_to_get_it(tmp_path):
+    environment = {**os.environ, "WARPCTC_PATH": str(tmp_path)}
+    result = run(command(tmp_path / "ocr", "--loss", "warpctc"), env=environment)
+    assert result.returncode == 1
+    assert str(tmp_path) in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def test_a_moved_checkpoint_is_a_whole_one(undisturbed, tmp_path):
+    assert run(command(tmp_path / "ocr", settings=(("training.epochs", 1),))).returncode == 0
+    (tmp_path / "there").mkdir()
+    for path in tmp_path.glob("ocr-*"):
+        if path.is_file():
+            shutil.move(str(path), str(tmp_path / "there" / path.name.replace("ocr-", "model-")))
+    assert run(resumed(tmp_path / "there" / "model", "--epochs", "2")).returncode == 0
+    assert hashes(tmp_path / "there" / "model")["model-0002.params"] == undisturbed["ocr-0002.params"]
