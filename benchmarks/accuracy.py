@@ -1,0 +1,69 @@
+"""Exact match, CER and confidence of a checkpoint on captchas that the `captcha` package renders on its own.
+
+The images come from the package's own, unseedable random source, as PNG files in memory: nothing of them is shared with
+training.
+
+    python benchmarks/accuracy.py --prefix ocr font/
+"""
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+from typing import List, Tuple
+
+import numpy as np
+from captcha.image import ImageCaptcha
+
+from ocr_lib.data.fonts import find_fonts
+from ocr_lib.image import decode_image
+from ocr_lib.net.checkpoint import load_checkpoint
+from ocr_lib.net.reader import Reader
+from ocr_lib.recipe import Recipe
+from ocr_lib.recognize.metrics import evaluate
+
+
+def render(recipe: Recipe, fonts: List[Path], count: int) -> Tuple[List[np.ndarray], List[str]]:
+    """Render images and return them, grey and of full size, with their texts."""
+    text = recipe.text
+    lengths = range(text.min_length, text.max_length + 1)
+    texts = ["".join(random.choices(text.alphabet, k=random.choice(lengths))) for _ in range(count)]
+    captcha = ImageCaptcha(recipe.captcha.width, recipe.captcha.height, [str(font) for font in fonts])
+    return [decode_image(captcha.generate(text).getvalue()) for text in texts], texts
+
+
+def main() -> None:
+    """Print a table, or with --json an array of objects."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("font_path", type=Path)
+    parser.add_argument("--prefix", default="ocr")
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    reader = Reader(load_checkpoint(args.prefix))
+    recipe = reader.recipe
+    fonts = find_fonts(args.font_path, recipe.text.alphabet, recipe.captcha.font_sizes)
+    images, texts = render(recipe, fonts, args.count)
+    began = time.perf_counter()
+    readings = reader.read(images)
+    seconds = time.perf_counter() - began
+    figures = evaluate(texts, [reading.text for reading in readings])
+    confidence = float(np.mean([reading.confidence for reading in readings]))
+    rows = [
+        ("exact match", figures["accuracy"], "share"),
+        ("CER", figures["cer"], "share"),
+        ("mean confidence", confidence, "share"),
+        ("images read", args.count / seconds, "1/s"),
+    ]
+    if args.json:
+        print(json.dumps([{"name": name, "value": value, "unit": unit} for name, value, unit in rows], indent=2))
+        return
+    right = round(figures["accuracy"] * args.count)
+    print(f"{args.prefix} read {right} of {args.count} captchas right that it never saw, in {len(fonts)} fonts")
+    for name, value, unit in rows:
+        print(f"  {name:<16} {value:>10.4g}" if unit == "share" else f"  {name:<16} {value:>10.0f} {unit}")
+
+
+if __name__ == "__main__":
+    main()
