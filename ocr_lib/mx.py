@@ -16,7 +16,7 @@ os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
 
 try:
     import mxnet as mx
-except ImportError as error:
+except (ImportError, AttributeError, OSError) as error:  # absent, beside another numpy, or without a library of CUDA
     if sys.version_info >= (3, 13):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise OCRError(

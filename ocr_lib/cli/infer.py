@@ -2,6 +2,7 @@
 
 import argparse
 import glob
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError
-from ocr_lib.image import MAX_PIXELS, read_image
+from ocr_lib.image import read_image
 from ocr_lib.net.manifest import Epoch
 from ocr_lib.recognize.reading import Reading
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 # What OpenCV reads, by the names that such files usually have.
 _TYPES = "avif bmp dib exr gif hdr jfif jp2 jpe jpeg jpg pbm pgm pic png pnm ppm ras sr tif tiff webp"
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in _TYPES.split())
+MOST_PLOTTED = 24  # images in one picture
 
 
 class Outcome(NamedTuple):
@@ -46,6 +49,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--json", action="store_true", help="print an array of objects")
     parser.add_argument("--batch-size", type=int, default=128, help="images to put through the network at a time")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw images over their per-step class probabilities")
+    parser.set_defaults(prog=parser.prog)
     return run_command(parser, _infer, argv)
 
 
@@ -54,30 +58,34 @@ def _infer(args: argparse.Namespace) -> int:
         raise OCRError(f"--batch-size must be at least 1, not {args.batch_size}")
     if args.plot and args.plot.suffix.lower() != ".png":
         raise OCRError(f"--plot {args.plot}: the picture is a PNG, so let its name end in .png")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file need not be text
     paths = list(_expand(args.images))
     from ocr_lib.net.checkpoint import load_checkpoint
     from ocr_lib.net.reader import Reader
 
     reader = Reader(load_checkpoint(args.prefix, args.epoch), min(args.batch_size, len(paths)))
     alphabet = reader.recipe.alphabet
-    outcomes = _read(reader, paths, args.batch_size)
-    if args.plot:
-        from ocr_lib.cli.plot import PLOTTED, plot_readings
-
-        kept = list(outcomes)
-        plot_readings([o for o in kept if o.reading][:PLOTTED], alphabet, args.plot)
-        outcomes = iter(kept)
     failed = False
     printed: List[Dict[str, Any]] = []
-    for outcome in outcomes:
+    drawn: List[Outcome] = []
+    for outcome in _read(reader, paths, args.batch_size):
         failed |= outcome.error is not None
         if args.json:
             printed.append(_as_json(outcome))
+        elif outcome.reading is None:
+            print(f"{args.prog}: error: {' '.join(str(outcome.error).splitlines())}", file=sys.stderr)
         else:
-            _print(outcome, alphabet, args.confidence, name=len(paths) > 1)
+            _print(outcome.path if len(paths) > 1 else None, outcome.reading, alphabet, args.confidence)
+        if args.plot and outcome.reading and len(drawn) < MOST_PLOTTED:
+            drawn.append(outcome)
     if args.json:
         json.dump(printed, sys.stdout, indent=2, ensure_ascii=False)
         print()
+    if args.plot:
+        from ocr_lib.cli.plot import plot_readings
+
+        plot_readings(drawn, alphabet, args.plot)
     return int(failed)
 
 
@@ -130,12 +138,9 @@ def _as_json(outcome: Outcome) -> Dict[str, Any]:
     return {"path": str(outcome.path), "text": outcome.reading.text, "confidence": round(outcome.reading.confidence, 6)}
 
 
-def _print(outcome: Outcome, alphabet: Alphabet, confidence: bool, name: bool) -> None:
-    if outcome.reading is None:
-        print(f"lstm_ocr_infer.py: error: {outcome.error}", file=sys.stderr)
-        return
-    text = outcome.reading.text
+def _print(path: Optional[Path], reading: Reading, alphabet: Alphabet, confidence: bool) -> None:
+    text = reading.text
     line = f"Digits: {[int(c) for c in text]}" if alphabet.is_digits else f"Text: {text}"
     if confidence:
-        line += f"\tconfidence {outcome.reading.confidence:.4f}"
-    print(f"{outcome.path}\t{line}" if name else line)
+        line += f"\tconfidence {reading.confidence:.4f}"
+    print(f"{path}\t{line}" if path else line)

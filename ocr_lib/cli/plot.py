@@ -1,5 +1,6 @@
 """A picture of readings: each image over the network's class probabilities at every time step."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
@@ -12,7 +13,6 @@ from ocr_lib.files import atomic_path
 if TYPE_CHECKING:
     from ocr_lib.cli.infer import Outcome
 
-PLOTTED = 24
 _COLUMNS = 4
 
 
@@ -37,18 +37,22 @@ def plot_readings(outcomes: Sequence["Outcome"], alphabet: Alphabet, path: Path)
     cells = figure.subplots(2 * rows, columns, squeeze=False, gridspec_kw={"height_ratios": [2, 3] * rows})
     for axis in cells.flat:
         axis.set_axis_off()
+    # Texts may have dollar signs, which are no mathematics here, and characters that the picture's font lacks.
+    plain = {"parse_math": False}
     names = ["–", *alphabet.characters]
     for index, outcome in enumerate(outcomes):
         assert outcome.image is not None
         assert outcome.reading is not None
         picture, steps = cells[2 * (index // columns) : 2 * (index // columns) + 2, index % columns]
         picture.imshow(outcome.image, cmap="gray", vmin=0, vmax=255, aspect="auto")
-        picture.set_title(f"{outcome.reading.text or '(nothing)'}   {outcome.reading.confidence:.3f}", fontsize=11)
+        title = f"{outcome.reading.text or '(nothing)'}   {outcome.reading.confidence:.3f}"
+        picture.set_title(title, fontsize=11, **plain)
         steps.set_axis_on()
         steps.imshow(outcome.reading.probabilities.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", origin="lower")
         steps.set_xticks([])
         if len(names) <= 16:
-            steps.set_yticks(range(len(names)), names, fontsize=6)
+            steps.set_yticks(range(len(names)), names, fontsize=6, **plain)
     figure.supxlabel("time step", fontsize=9)
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from ")
         figure.savefig(temporary, format="png", dpi=100)

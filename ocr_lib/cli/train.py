@@ -43,7 +43,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="worker processes that render images")
     parser.add_argument("--cpu", type=int, help="threads to train with on the CPU (default: one a core)")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to train on; 0 trains on the CPU")
-    parser.add_argument("--kvstore", default="local", help="MXNet's kvstore: local, device, or dist_sync on a cluster")
     parser.add_argument("--resume", action="store_true", help="go on where the run at --prefix stopped or was killed")
     parser.add_argument("--overwrite", action="store_true", help="replace the run at --prefix")
     parser.add_argument("--target-accuracy", type=float, default=math.inf, help="stop once a validation reaches it")
@@ -74,7 +73,7 @@ def _train(args: argparse.Namespace) -> int:
         progress = store.progress() or Progress(font_hashes)
         if progress.fonts != font_hashes:
             raise OCRError(f"{args.font_path}: not the fonts that this run was begun with: {', '.join(progress.fonts)}")
-        logger.info("Preset %s: %d fonts, %d worker processes, %s", recipe.name, len(fonts), args.num_proc, devices[0])
+        logger.info("Recipe %s on %s, fonts: %s", recipe.name, devices[0], ", ".join(font.stem for font in fonts))
         training = recipe.training
         ranges = epoch_ranges(training.validation_size, training.batch_size)
         validation = list(pool.map(("validation", indices) for indices in ranges))
@@ -91,7 +90,6 @@ def _train(args: argparse.Namespace) -> int:
                 progress,
                 log,
                 devices,
-                args.kvstore,
             ).run(Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
         finally:
             log.close(progress.history)

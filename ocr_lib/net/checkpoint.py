@@ -1,5 +1,6 @@
 """Checkpoints as inference loads them: symbol, parameters and recipe, ours or the original MXNet example's."""
 
+import glob
 import json
 import re
 from pathlib import Path
@@ -75,7 +76,7 @@ def load_arrays(path: Path) -> Arrays:
     """
     try:
         arrays = mx.nd.load(str(path))
-    except mx.base.MXNetError as error:
+    except (mx.base.MXNetError, UnicodeDecodeError) as error:
         raise OCRError(f"{path}: cut off, or not a file of MXNet arrays") from error
     if not isinstance(arrays, dict):
         raise OCRError(f"{path}: the arrays in this file have no names")
@@ -97,7 +98,7 @@ def _by_name(prefix: str, epoch: Optional[Epoch]) -> str:
     if epoch == "best":
         raise OCRError(f"nothing says which epoch of {prefix} is best: give its number, or --epoch last")
     stem = Path(prefix)
-    found = [p.name[len(stem.name) :] for p in stem.parent.glob(f"{stem.name}-*.params")]
+    found = [p.name[len(stem.name) :] for p in stem.parent.glob(f"{glob.escape(stem.name)}-*.params")]
     numbered = [suffix for suffix in found if re.fullmatch(r"-\d{4,}\.params", suffix)]
     if not numbered:
         raise OCRError(f"{prefix}-NNNN.params: no such file")
@@ -106,8 +107,10 @@ def _by_name(prefix: str, epoch: Optional[Epoch]) -> str:
 
 def _load_symbol(path: Path) -> "mx.sym.Symbol":
     try:
-        symbol = mx.sym.load(str(path))
-    except mx.base.MXNetError as error:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)  # stricter than MXNet's parser, which also may fail over its own message
+        symbol = mx.sym.load_json(text)
+    except (mx.base.MXNetError, ValueError) as error:
         raise OCRError(f"{path}: cut off, or not an MXNet symbol") from error
     if LOGITS not in symbol.get_internals().list_outputs():
         raise OCRError(f"{path}: the symbol has no {LOGITS}, so it is not a network of this kind")
@@ -126,7 +129,7 @@ def _original_recipe(symbol: "mx.sym.Symbol", arg_params: Arrays, prefix: str) -
             ("network.hidden", arg_params["l0_h2h_weight"].shape[1]),
         ]
         num_classes = arg_params["pred_fc_bias"].shape[0]
-    except (KeyError, StopIteration) as error:
+    except (KeyError, IndexError, StopIteration) as error:
         raise OCRError(f"{prefix}{RECIPE} is missing, and the network is not the original MXNet example's") from error
     if num_classes != len(DIGITS) + 1:
         raise OCRError(f"{prefix}{RECIPE} is missing, so the characters of the {num_classes} classes are unknown")

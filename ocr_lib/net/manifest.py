@@ -118,7 +118,7 @@ def claim(prefix: str, resume: bool, overwrite: bool) -> Optional[Manifest]:
     OCRError
         If there is a run and neither was asked for, or none to resume, or the prefix is no beginning of a file name.
     """
-    if not Path(prefix).name or Path(prefix).is_dir():
+    if not Path(prefix).name or prefix.endswith("/") or Path(prefix).is_dir():
         raise OCRError(f"--prefix {prefix} is a folder: give the beginning of a file name, as in {Path(prefix, 'ocr')}")
     manifest = read_manifest(prefix)
     if manifest and not (resume or overwrite):

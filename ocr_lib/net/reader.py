@@ -1,7 +1,7 @@
 """Reading images with a checkpoint."""
 
 import re
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Reader:
     Raises
     ------
     OCRError
-        If the parameters don't fit the symbol.
+        If parameters, symbol and recipe don't fit each other.
     """
 
     def __init__(self, checkpoint: Checkpoint, batch_size: int = 128) -> None:
@@ -34,18 +34,22 @@ class Reader:
         self._is_original = checkpoint.is_original
         self._batch_size = batch_size
         symbol = inference_symbol(checkpoint.symbol)
-        # The original example feeds zeros for the states before the first time step.
-        self._states = {
-            name: checkpoint.arg_params[f"{layer}_h2h_weight"].shape[1]
-            for name in symbol.list_arguments()
-            for layer in re.findall(r"^(l\d+)_init_[ch]$", name)
-        }
-        self._module = mx.mod.Module(symbol, data_names=["data", *self._states], label_names=None)
+        misfit = f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
         try:
+            # The original example feeds zeros for the states before the first time step.
+            self._states = {
+                name: checkpoint.arg_params[f"{layer}_h2h_weight"].shape[1]
+                for name in symbol.list_arguments()
+                for layer in re.findall(r"^(l\d+)_init_[ch]$", name)
+            }
+            self._module = mx.mod.Module(symbol, data_names=["data", *self._states], label_names=None)
             self._module.bind(self._shapes(batch_size), for_training=False)
             self._module.set_params(checkpoint.arg_params, checkpoint.aux_params)
-        except (mx.base.MXNetError, RuntimeError, ValueError) as error:
-            raise OCRError(f"{checkpoint.params_path}: the parameters don't fit the symbol beside them") from error
+            fits = self._module.output_shapes[0][1][-1] == self.recipe.alphabet.num_classes
+        except (mx.base.MXNetError, LookupError, RuntimeError, ValueError) as error:
+            raise OCRError(misfit) from error
+        if not fits:
+            raise OCRError(misfit)
 
     def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
         """Read grey images, each (H, W) uint8 of any size."""
@@ -80,6 +84,8 @@ class Reader:
         return fit(dark_on_light(image), self.recipe.image)
 
     def _shapes(self, batch_size: int) -> List["mx.io.DataDesc"]:
-        shapes = [("data", (batch_size, self.recipe.image.width, self.recipe.image.height))]
+        shapes: List[Tuple[str, Tuple[int, ...]]] = [
+            ("data", (batch_size, self.recipe.image.width, self.recipe.image.height))
+        ]
         shapes += [(name, (batch_size, hidden)) for name, hidden in self._states.items()]
         return [mx.io.DataDesc(name, shape) for name, shape in shapes]

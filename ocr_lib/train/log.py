@@ -5,6 +5,7 @@ import io
 import logging
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -43,7 +44,7 @@ class TrainingLog:
         logging.getLogger("ocr_lib").addHandler(self._file)
         self._show_bar = sys.stderr.isatty() and not quiet
         self._bar: Optional[tqdm[None]] = None
-        self._redirect = logging_redirect_tqdm(loggers=[logging.getLogger("ocr_lib")])
+        self._while_bar_shows = ExitStack()
 
     def begin_epoch(self, epoch: int, batches: int, done: int) -> None:
         """Begin an epoch of `batches` batches, of which some are done."""
@@ -51,8 +52,9 @@ class TrainingLog:
         self._tick = time.perf_counter()
         self._samples = 0
         if self._show_bar:
-            self._redirect.__enter__()
-            self._bar = tqdm(total=batches, initial=done, desc=f"Epoch {epoch}", unit="batch", leave=False)
+            self._while_bar_shows.enter_context(logging_redirect_tqdm([logging.getLogger("ocr_lib")]))
+            bar = tqdm(total=batches, initial=done, desc=f"Epoch {epoch}", unit="batch", leave=False)
+            self._bar = self._while_bar_shows.enter_context(bar)
 
     def batch(self, batch: int, samples: int, figures: Dict[str, float]) -> bool:
         """Note that a batch of some samples is done; return whether that gave a log line, of `figures`."""
@@ -71,10 +73,8 @@ class TrainingLog:
 
     def end_batches(self) -> None:
         """Take the progress bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-            self._redirect.__exit__(None, None, None)
+        self._while_bar_shows.close()
+        self._bar = None
 
     def trained(self, figures: Dict[str, float], seconds: float, waited: float) -> None:
         """Tell of the training part of an epoch."""

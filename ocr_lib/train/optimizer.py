@@ -21,9 +21,7 @@ def make_schedule(recipe: TrainingRecipe) -> "mx.lr_scheduler.LRScheduler":
     return mx.lr_scheduler.FactorScheduler(recipe.step_epochs * epoch, factor, **warmup)
 
 
-def init_optimizer(
-    module: "mx.mod.Module", recipe: TrainingRecipe, updates: int, kvstore: str
-) -> "mx.optimizer.Optimizer":
+def init_optimizer(module: "mx.mod.Module", recipe: TrainingRecipe, updates: int) -> "mx.optimizer.Optimizer":
     """Give a Module the recipe's optimizer, `updates` updates into its schedule, and return it."""
     options = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
     optimizer = mx.optimizer.create(
@@ -37,14 +35,14 @@ def init_optimizer(
         sym=module.symbol,
         **options,
     )
-    module.init_optimizer(kvstore=kvstore, optimizer=optimizer)
+    module.init_optimizer(optimizer=optimizer)
     return optimizer
 
 
 def optimizer_states(module: "mx.mod.Module") -> Dict[str, "mx.nd.NDArray"]:
     """Return the states, such as momenta, as arrays called ``{parameter}:{k}``."""
     names = module._param_names
-    arrays = {}
+    arrays: Dict[str, mx.nd.NDArray] = {}
     for index, state in _updater(module).states.items():
         parts = state if isinstance(state, tuple) else (state,)
         arrays.update((f"{names[index]}:{k}", part) for k, part in enumerate(parts) if part is not None)

@@ -56,8 +56,6 @@ class Trainer:
     log : TrainingLog
     contexts : list of mxnet.Context
         Devices; each batch is split among them.
-    kvstore : str
-        MXNet's key-value store that adds up their gradients.
 
     Raises
     ------
@@ -74,7 +72,6 @@ class Trainer:
         progress: Progress,
         log: TrainingLog,
         contexts: List["mx.Context"],
-        kvstore: str = "local",
     ) -> None:
         self._recipe = recipe
         self._train_samples = train
@@ -88,10 +85,10 @@ class Trainer:
         self._module.bind(train.provide_data, train.provide_label)
         arrays = store.last_arrays() if store.progress() else None
         self._init_params(arrays["params"] if arrays else None)
-        self._optimizer = init_optimizer(self._module, recipe.training, progress.updates, kvstore)
+        self._optimizer = init_optimizer(self._module, recipe.training, progress.updates)
         if arrays:
             restore_states(self._module, arrays["states"])
-        self._metrics = [TextMetric(EXACT, recipe.alphabet), MeanCost()]
+        self._metrics: List[mx.metric.EvalMetric] = [TextMetric(EXACT, recipe.alphabet), MeanCost()]
         if progress.sums:
             restore_sums(self._metrics, progress.sums)
 

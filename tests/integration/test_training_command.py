@@ -1,12 +1,16 @@
 """Whole runs of the commands, as processes that are disturbed."""
 
 import contextlib
+import fcntl
 import os
+import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -98,6 +102,24 @@ def test_a_run_writes_what_it_promises(undisturbed, tmp_path):
     names = {path.name for path in (tmp_path / "a").iterdir()}
     assert {"ocr-symbol.json", "ocr-recipe.json", "ocr-manifest.json"} <= names
     assert {"curves.csv", "curves.png", "train.log"} <= {path.name for path in (tmp_path / "log").iterdir()}
+
+
+def test_a_terminal_shows_a_progress_bar(tmp_path):
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
+    arguments = command(tmp_path / "ocr", settings=(("training.epochs", 2),))
+    with subprocess.Popen(arguments, stderr=slave, start_new_session=True) as process:
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a pseudo-terminal says that its other end is closed
+            while data := os.read(master, 4096):
+                shown += data
+        os.close(master)
+        assert process.wait(timeout=60) == 0, shown
+    assert b"Epoch 0:" in shown
+    assert b"Epoch 1:" in shown
+    assert re.search(rb"\d+/26 ", shown)
+    assert b"loss=" in shown
 
 
 def test_killed_amidst_an_epoch_and_resumed_is_as_undisturbed(undisturbed, tmp_path):

@@ -56,7 +56,7 @@ def module_after(recipe, contexts, steps=1, states=None, updates=0, params=None,
     module.init_params(mx.init.Xavier())
     if params:
         module.set_params(*params)
-    optimizer = init_optimizer(module, recipe.training, updates, "local")
+    optimizer = init_optimizer(module, recipe.training, updates)
     if states:
         restore_states(module, states)
     for _ in range(steps):

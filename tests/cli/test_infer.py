@@ -1,0 +1,478 @@
+"""The command that reads images: what it prints, what it refuses, and that one bad image costs only itself."""
+
+import json
+import math
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ocr_lib.cli.infer import MOST_PLOTTED, main
+from ocr_lib.cv import MAX_PIXELS
+from ocr_lib.mx import mx
+from tests import original_example
+from tests.small_network import LETTERS, draw_marks, files_of, mark_params, mark_recipe, save
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "lstm_ocr_infer.py"
+
+
+def write(path, text="42", alphabet="0123456789", zoom=3):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, data = cv2.imencode(path.suffix, draw_marks([alphabet.index(character) for character in text], zoom))
+    assert done
+    path.write_bytes(data.tobytes())
+    return path
+
+
+def shifted_params(epoch):
+    """Epoch 1 reads every digit as the next one, epoch 2 reads rightly, epoch 3 as the one before."""
+    params = mark_params()
+    for name in ("pred_fc_weight", "pred_fc_bias"):
+        params[name][1:] = np.roll(params[name][1:], 2 - epoch, axis=0)
+    return params
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    """Three epochs, of which the second is the best."""
+    path = tmp_path_factory.mktemp("digits") / "ocr"
+    return save(path, mark_recipe(), shifted_params, (1, 2, 3), (0.2, 1.0, 0.3))
+
+
+@pytest.fixture(scope="module")
+def letters_prefix(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("letters") / "ocr", mark_recipe(LETTERS), mark_params())
+
+
+@pytest.fixture
+def infer(capsys, prefix):
+    """Run the command in this process; return the exit code, and stdout and stderr as lists of lines."""
+
+    def run(*arguments, prefix=prefix):
+        code = main([f"--prefix={prefix}", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out.splitlines(), captured.err.splitlines()
+
+    return run
+
+
+def run_script(*arguments, cwd=ROOT):
+    finished = subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    return finished.returncode, finished.stdout.decode(), finished.stderr.decode()
+
+
+class TestOutput:
+    @pytest.mark.parametrize("text, line", [("0089", "Digits: [0, 0, 8, 9]"), ("7", "Digits: [7]"), ("", "Digits: []")])
+    def test_one_image_of_digits_is_the_classic_line(self, infer, tmp_path, text, line):
+        assert infer(write(tmp_path / "a.png", text)) == (0, [line], [])
+
+    def test_other_alphabets_are_text(self, infer, letters_prefix, tmp_path):
+        path = write(tmp_path / "a.png", "вага", LETTERS)
+        assert infer(path, prefix=letters_prefix) == (0, ["Text: вага"], [])
+
+    def test_digits_in_another_order(self, infer, tmp_path):
+        prefix = save(tmp_path / "ocr", mark_recipe("9876543210"), mark_params())
+        assert infer(write(tmp_path / "a.png", "12"), prefix=prefix)[1] == ["Digits: [8, 7]"]
+
+    def test_several_images_are_named(self, infer, tmp_path):
+        one, other = write(tmp_path / "one.png", "31"), write(tmp_path / "other.jpg", "5")
+        assert infer(other, one) == (0, [f"{other}\tDigits: [5]", f"{one}\tDigits: [3, 1]"], [])
+
+    def test_quiet_changes_no_result(self, infer, tmp_path):
+        path = write(tmp_path / "a.png")
+        assert infer("--quiet", path) == infer(path)
+
+    def test_confidence(self, infer, tmp_path):
+        code, lines, _ = infer("--confidence", write(tmp_path / "a.png", "0089"))
+        assert code == 0
+        line, confidence = lines[0].split("\tconfidence ")
+        assert line == "Digits: [0, 0, 8, 9]"
+        assert float(confidence) == pytest.approx(mark_confidence("0089"), abs=1e-4)
+
+    def test_json(self, infer, tmp_path):
+        paths = [write(tmp_path / f"{text}.png", text) for text in ("31", "5")]
+        code, lines, errors = infer("--json", *paths)
+        found = json.loads("\n".join(lines))
+        assert (code, errors) == (0, [])
+        assert found == [
+            {"path": str(path), "text": path.stem, "confidence": pytest.approx(mark_confidence(path.stem), abs=1e-5)}
+            for path in paths
+        ]
+
+    def test_json_of_one_image_is_an_array_too(self, infer, tmp_path):
+        (found,) = json.loads("\n".join(infer("--json", write(tmp_path / "a.png", "31"))[1]))
+        assert list(found) == ["path", "text", "confidence"]
+
+    def test_json_keeps_letters_readable(self, infer, letters_prefix, tmp_path):
+        _, lines, _ = infer("--json", write(tmp_path / "жук.png", "жа", LETTERS), prefix=letters_prefix)
+        assert any('"text": "жа"' in line for line in lines)
+        assert any("жук.png" in line for line in lines)
+
+    def test_a_name_that_is_no_text(self, infer, tmp_path):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
+        write(path, "31")
+        other = write(tmp_path / "z.png", "5")
+        code, lines, _ = infer(path, other)
+        assert (code, lines) == (0, [f"{tmp_path}/\\udcff.png\tDigits: [3, 1]", f"{other}\tDigits: [5]"])
+        code, lines, _ = infer("--json", path)
+        assert json.loads("\n".join(lines))[0]["path"] == str(path)
+
+
+def mark_probabilities(text):
+    """Yield the mark network's probabilities at each time step, worked out from its gates in plain Python."""
+    gate = 1 / (1 + math.exp(-5))
+    cells = [0.0] * 10
+    for step in range(16):
+        index, marked = divmod(step, 2)
+        dark = int(text[index]) if marked and index < len(text) else None
+        cells = [(1 - gate) * cell + gate * math.tanh(2 * (row == dark)) for row, cell in enumerate(cells)]
+        scores = [math.exp(5), *(math.exp(12 * gate * math.tanh(cell)) for cell in cells)]
+        yield [score / sum(scores) for score in scores]
+
+
+def mark_confidence(text):
+    """Run the forward algorithm of CTC over the text with blanks in between."""
+    states = [0]
+    for character in text:
+        states += [int(character) + 1, 0]
+    forward = [1.0] + [0.0] * (len(states) - 1)
+    for probabilities in mark_probabilities(text):
+        before, forward = forward, []
+        for s, label in enumerate(states):
+            total = sum(before[max(0, s - 1) : s + 1])
+            if label and s > 1 and label != states[s - 2]:
+                total += before[s - 2]
+            forward.append(total * probabilities[label])
+    return sum(forward[-2:])
+
+
+class TestArguments:
+    def test_a_folder_is_read_in_order_without_what_is_no_image(self, infer, tmp_path):
+        for name, text in (("b.png", "2"), ("a.JPG", "1"), ("c.bmp", "3"), ("d.tif", "4"), ("e.webp", "5")):
+            write(tmp_path / "images" / name.lower(), text)
+            (tmp_path / "images" / name.lower()).rename(tmp_path / "images" / name)
+        (tmp_path / "images" / "labels.tsv").write_text("a.JPG\t1\n")
+        code, lines, errors = infer(tmp_path / "images")
+        assert (code, errors) == (0, [])
+        assert [line.split("\t")[1] for line in lines] == [f"Digits: [{i}]" for i in (1, 2, 3, 4, 5)]
+
+    def test_a_glob(self, infer, tmp_path):
+        for name in ("1.png", "2.png", "12.png", "3.bmp"):
+            write(tmp_path / name, name[:-4])
+        (tmp_path / "4.png").mkdir()
+        code, lines, errors = infer(tmp_path / "?.png")
+        assert (code, errors) == (0, [])
+        assert lines == [f"{tmp_path}/1.png\tDigits: [1]", f"{tmp_path}/2.png\tDigits: [2]"]
+
+    def test_a_glob_across_folders(self, infer, tmp_path):
+        for folder in ("a", "a/b", "c"):
+            write(tmp_path / folder / "x.png")
+        assert len(infer(f"{tmp_path}/**/x.png")[1]) == 3
+
+    def test_a_file_whose_name_looks_like_a_glob(self, infer, tmp_path):
+        path = write(tmp_path / "a[1]*.png", "31")
+        assert infer(path) == (0, ["Digits: [3, 1]"], [])
+
+    def test_files_folders_and_globs_together(self, infer, tmp_path):
+        write(tmp_path / "folder" / "a.png", "1")
+        write(tmp_path / "b.png", "2")
+        write(tmp_path / "c.bmp", "3")
+        _, lines, _ = infer(tmp_path / "*.bmp", tmp_path / "folder", tmp_path / "b.png")
+        assert [line.split("\t")[1] for line in lines] == ["Digits: [3]", "Digits: [1]", "Digits: [2]"]
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 1000])
+    def test_any_batch_size_reads_the_same(self, infer, tmp_path, batch_size):
+        texts = ["0089", "7", "", "123", "55", "9", "31415"]
+        paths = [write(tmp_path / f"{i}.png", text, zoom=i + 1) for i, text in enumerate(texts)]
+        _, lines, _ = infer("--json", f"--batch-size={batch_size}", *paths)
+        assert [entry["text"] for entry in json.loads("\n".join(lines))] == texts
+
+    @pytest.mark.parametrize(
+        "epoch, digit", [(None, 4), ("best", 4), ("2", 4), ("1", 5), ("0001", 5), ("3", 3), ("last", 3)]
+    )
+    def test_epoch(self, infer, tmp_path, epoch, digit):
+        arguments = [] if epoch is None else [f"--epoch={epoch}"]
+        assert infer(*arguments, write(tmp_path / "a.png", "4"))[1] == [f"Digits: [{digit}]"]
+
+    @pytest.mark.parametrize("epoch", ["-1", "first", "1.5", "", "²"])
+    def test_epoch_that_is_none(self, infer, tmp_path, epoch, capsys):
+        with pytest.raises(SystemExit) as caught:
+            infer(f"--epoch={epoch}", tmp_path)
+        assert caught.value.code == 2
+        assert "--epoch" in capsys.readouterr().err.splitlines()[-1]
+
+
+class TestBadImages:
+    @pytest.fixture
+    def bad(self, tmp_path):
+        """Write images that can't be read; return each with what is said of it."""
+        folder = tmp_path / "bad"
+        whole = write(folder / "cut.png").read_bytes()
+        (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+        jpeg = write(folder / "cut.jpg", zoom=9).read_bytes()
+        (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) * 2 // 3])
+        (folder / "empty.png").touch()
+        (folder / "text.png").write_text("This is a letter, not a picture of one.\n")
+        # A PNG begins with its width and height, and their checksum.
+        header = b"IHDR" + struct.pack(">II", 100_000, 100_000) + whole[24:29]
+        huge = whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
+        (folder / "huge.png").write_bytes(huge)
+        damaged = bytearray(whole)
+        damaged[-30] ^= 1
+        (folder / "damaged.png").write_bytes(damaged)
+        return {
+            folder / "cut.png": "cut off",
+            folder / "cut.jpg": "cut off",
+            folder / "empty.png": "the file is empty",
+            folder / "text.png": "no image that OpenCV can read",
+            folder / "huge.png": f"{MAX_PIXELS:,} pixels",
+            folder / "damaged.png": "damaged",
+            folder / "missing.png": "No such file or directory",
+        }
+
+    @pytest.mark.parametrize("batch_size", [1, 3, 100])
+    def test_each_is_named_and_the_others_are_read(self, infer, bad, tmp_path, batch_size):
+        good = [write(tmp_path / f"{i}.png", str(i)) for i in range(3)]
+        files = list(bad)
+        arguments = [good[0], *files[:3], good[1], *files[3:], good[2]]
+        code, lines, errors = infer(f"--batch-size={batch_size}", *arguments)
+        assert code == 1
+        assert lines == [f"{path}\tDigits: [{i}]" for i, path in enumerate(good)]
+        assert len(errors) == len(files)
+        for path, line in zip(files, errors):
+            assert f"error: {path}: " in line
+            assert bad[path] in line
+
+    def test_json_has_them_in_their_places(self, infer, bad, tmp_path):
+        good = write(tmp_path / "good.png", "31")
+        code, lines, errors = infer("--json", *bad, good)
+        found = json.loads("\n".join(lines))
+        assert (code, errors) == (1, [])
+        assert [entry["path"] for entry in found] == [*map(str, bad), str(good)]
+        for path, entry in zip(bad, found):
+            assert list(entry) == ["path", "error"]
+            assert bad[path] in entry["error"]
+        assert found[-1]["text"] == "31"
+
+    def test_one_alone_prints_nothing_but_the_error(self, infer, bad):
+        for path in bad:
+            code, lines, errors = infer(path)
+            assert (code, lines, len(errors)) == (1, [], 1)
+
+    def test_a_folder_of_them_is_read_all_the_same(self, infer, bad, tmp_path):
+        write(tmp_path / "bad" / "good.png", "31")
+        code, lines, errors = infer(tmp_path / "bad")
+        assert code == 1
+        assert lines == [f"{tmp_path}/bad/good.png\tDigits: [3, 1]"]
+        assert len(errors) == len(bad) - 1  # the missing one is not there to be found
+
+    def test_a_folder_called_as_an_image(self, infer, tmp_path):
+        (tmp_path / "images" / "folder.png").mkdir(parents=True)
+        write(tmp_path / "images" / "good.png", "31")
+        code, lines, errors = infer(tmp_path / "images")
+        assert (code, len(lines), len(errors)) == (1, 1, 1)
+        assert "folder.png: Is a directory" in errors[0]
+
+    def test_a_name_of_two_lines_is_told_in_one(self, infer, tmp_path):
+        code, _, errors = infer(tmp_path / "two\nlines.png")
+        assert (code, len(errors)) == (1, 1)
+
+    def test_the_plot_comes_without_them(self, infer, bad, tmp_path):
+        good = write(tmp_path / "good.png")
+        code, lines, errors = infer(f"--plot={tmp_path}/plot.png", *bad, good)
+        assert (code, len(lines), len(errors)) == (1, 1, len(bad))
+        assert cv2.imread(str(tmp_path / "plot.png")) is not None
+
+    def test_each_is_named_even_if_there_is_nothing_to_plot(self, infer, tmp_path):
+        code, lines, errors = infer(f"--plot={tmp_path}/plot.png", tmp_path / "a.png", tmp_path / "b.png")
+        assert (code, lines) == (1, [])
+        assert ["a.png: No such" in errors[0], "b.png: No such" in errors[1]] == [True, True]
+        assert errors[2].endswith("error: --plot: no image could be read, so there is nothing to draw")
+        assert not (tmp_path / "plot.png").exists()
+
+
+class TestPlot:
+    def sizes(self, infer, folder, count, prefix):
+        paths = [write(folder / f"{i}.png", "4") for i in range(count)]
+        assert infer(f"--plot={folder}/plots/plot.png", *paths, prefix=prefix)[0] == 0
+        picture = cv2.imread(str(folder / "plots" / "plot.png"))
+        assert picture.std() > 20, "the picture is all but empty"
+        return picture.shape[:2]
+
+    def test_more_images_make_a_larger_picture(self, infer, tmp_path, prefix):
+        one, three, five = (self.sizes(infer, tmp_path / str(count), count, prefix) for count in (1, 3, 5))
+        assert one[0] == three[0] < five[0]
+        assert one[1] < three[1] < five[1]
+
+    def test_of_many_images_only_so_many_are_drawn(self, infer, tmp_path, prefix):
+        few, many = (self.sizes(infer, tmp_path / str(n), n, prefix) for n in (MOST_PLOTTED, MOST_PLOTTED + 5))
+        assert few == many
+
+    def test_shows_the_image_over_its_probabilities(self, infer, tmp_path, prefix):
+        path = tmp_path / "half.png"
+        grey = np.full((30, 48), 255, np.uint8)
+        grey[:, :20] = 128
+        assert cv2.imwrite(str(path), grey)
+        infer(f"--plot={tmp_path}/plot.png", path)
+        picture = cv2.imread(str(tmp_path / "plot.png"))
+        height = picture.shape[0]
+        is_grey = np.abs(picture.astype(int) - 128).max(axis=2) < 3
+        assert is_grey[: height // 2].mean() > 0.1
+        coloured = np.ptp(picture.astype(int), axis=2) > 30  # viridis
+        assert coloured[height // 2 :].mean() > 0.3
+        assert coloured[: height // 3].mean() < 0.01
+
+    def test_characters_that_mean_something_to_the_picture(self, infer, tmp_path):
+        alphabet = "$^_\\{}中%#&"
+        prefix = save(tmp_path / "ocr", mark_recipe(alphabet), mark_params())
+        path = write(tmp_path / "a.png", "$^_$\\中", alphabet)
+        assert infer(f"--plot={tmp_path}/plot.png", path, prefix=prefix) == (0, ["Text: $^_$\\中"], [])
+        assert cv2.imread(str(tmp_path / "plot.png")) is not None
+
+    def test_must_be_a_png(self, infer, tmp_path):
+        code, lines, errors = infer(f"--plot={tmp_path}/plot.jpg", write(tmp_path / "a.png"))
+        assert (code, lines, len(errors)) == (1, [], 1)
+        assert "plot.jpg: the picture is a PNG" in errors[0]
+
+    def test_that_can_not_be_written_is_one_line(self, infer, tmp_path):
+        (tmp_path / "file").touch()
+        code, _, errors = infer(f"--plot={tmp_path}/file/plot.png", write(tmp_path / "a.png"))
+        assert (code, len(errors)) == (1, 1)
+        assert f"{tmp_path}/file/plot.png can't be written" in errors[0]
+
+
+class TestErrors:
+    """Each is one line that names what is wrong, with exit code 1 and nothing on stdout."""
+
+    @pytest.fixture
+    def refused(self, infer, tmp_path):
+        image = write(tmp_path / "image.png")
+
+        def run(*arguments, image=image, **options):
+            code, lines, errors = infer(*arguments, image, **options)
+            assert (code, lines, len(errors)) == (1, [], 1), errors
+            assert not errors[0].startswith("Traceback")
+            assert ": error: " in errors[0]
+            return errors[0].split(": error: ", 1)[1]
+
+        return run
+
+    @pytest.fixture
+    def copied(self, prefix, tmp_path):
+        (tmp_path / "copy").mkdir()
+        for path in files_of(prefix):
+            shutil.copy(path, tmp_path / "copy")
+        return str(tmp_path / "copy" / "ocr")
+
+    def test_a_folder_without_images(self, refused, tmp_path):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "notes.txt").touch()
+        assert refused(image=tmp_path / "folder") == f"{tmp_path}/folder: no image in this folder"
+
+    def test_a_glob_without_matches(self, refused, tmp_path):
+        assert refused(image=tmp_path / "*.gif") == f"{tmp_path}/*.gif: no file matches"
+
+    def test_another_prefix(self, refused, tmp_path):
+        said = refused(prefix=tmp_path / "other")
+        assert said.startswith(f"{tmp_path}/other-symbol.json: no such checkpoint; lstm_ocr_train.py")
+
+    def test_an_epoch_that_is_not_there(self, refused, prefix):
+        assert refused("--epoch=9") == f"{prefix} has no epoch 9; it has 1, 2, 3"
+
+    @pytest.mark.parametrize("batch_size", [0, -3])
+    def test_a_batch_size_that_is_none(self, refused, batch_size):
+        assert refused(f"--batch-size={batch_size}") == f"--batch-size must be at least 1, not {batch_size}"
+
+    @pytest.mark.parametrize("suffix", ["-symbol.json", "-recipe.json", "-0002.params"])
+    def test_a_tampered_checkpoint(self, refused, copied, suffix):
+        path = Path(copied + suffix)
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3] ^= 1
+        path.write_bytes(data)
+        assert refused(prefix=copied).startswith(f"{path}: the file is not what {copied}-manifest.json says")
+
+    @pytest.mark.parametrize("suffix", ["-symbol.json", "-recipe.json", "-0003.params", "-manifest.json"])
+    def test_cut_off_files_without_a_manifest_to_tell(self, refused, copied, suffix):
+        if suffix != "-manifest.json":
+            Path(f"{copied}-manifest.json").unlink()
+        path = Path(copied + suffix)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        assert refused(prefix=copied).startswith(f"{path}: ")
+
+    def test_parameters_of_another_network(self, refused, copied):
+        Path(f"{copied}-manifest.json").unlink()
+        arrays = {f"arg:{name}": mx.nd.array(array[:-1]) for name, array in mark_params().items()}
+        mx.nd.save(f"{copied}-0003.params", arrays)
+        said = refused(prefix=copied)
+        assert said == f"{copied}-0003.params: the parameters don't fit the symbol and the recipe beside them"
+
+    def test_json_and_quiet_change_nothing_of_it(self, refused):
+        assert refused("--json", "--quiet", "--epoch=9") == refused("--epoch=9")
+
+    def test_debug_shows_the_traceback(self, tmp_path, prefix):
+        code, output, errors = run_script(f"--prefix={prefix}", "--epoch=9", "--debug", write(tmp_path / "a.png"))
+        assert (code, output) == (1, "")
+        assert errors.startswith("Traceback")
+        assert errors.splitlines()[-1].endswith(f"{prefix} has no epoch 9; it has 1, 2, 3")
+
+
+class TestOriginalCheckpoint:
+    def test_prints_what_the_examples_script_does(self, infer, tmp_path):
+        original_example.save(tmp_path / "original", 7)
+        rng = np.random.default_rng(1)
+        image = cv2.GaussianBlur(rng.integers(0, 256, (60, 160)).astype(np.uint8), (0, 0), 4)
+        cv2.imwrite(str(tmp_path / "a.png"), cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX))
+        digits, _ = original_example.predict(tmp_path / "original", tmp_path / "a.png", 7)
+        assert digits
+        expected = (0, [f"Digits: {digits}"], [])
+        assert infer(tmp_path / "a.png", prefix=tmp_path / "original") == expected
+        assert infer("--epoch=7", tmp_path / "a.png", prefix=tmp_path / "original") == expected
+
+
+class TestScript:
+    def test_reads_an_image_from_anywhere(self, prefix, tmp_path):
+        write(tmp_path / "a.png", "0089")
+        shutil.copy(SCRIPT, tmp_path)
+        for path in files_of(prefix):
+            shutil.copy(path, tmp_path)
+        assert run_script("a.png", cwd=tmp_path) == (0, "Digits: [0, 0, 8, 9]\n", "")
+
+    def test_names_bad_images_and_reads_the_others(self, prefix, tmp_path):
+        whole = write(tmp_path / "a.png", "31").read_bytes()
+        (tmp_path / "b.png").write_bytes(whole[:-30])
+        (tmp_path / "c.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+        (tmp_path / "d.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
+        (tmp_path / "e.tif").write_bytes(b"II*\0\x08\0\0\0\xff\xff")
+        code, output, errors = run_script("--prefix", prefix, tmp_path)
+        assert (code, output) == (1, f"{tmp_path}/a.png\tDigits: [3, 1]\n")
+        assert [line.split(": ")[:3] for line in errors.splitlines()] == [
+            ["lstm_ocr_infer.py", "error", f"{tmp_path}/{name}"] for name in ("b.png", "c.jpg", "d.webp", "e.tif")
+        ]
+
+    def test_without_a_checkpoint(self, tmp_path):
+        code, output, errors = run_script("--prefix", tmp_path / "no", write(tmp_path / "a.png"))
+        assert (code, output) == (1, "")
+        assert errors == (
+            f"lstm_ocr_infer.py: error: {tmp_path}/no-symbol.json: no such checkpoint; "
+            f"lstm_ocr_train.py --prefix {tmp_path}/no makes one\n"
+        )
+
+    def test_help_tells_the_defaults(self):
+        code, output, errors = run_script("--help")
+        assert (code, errors) == (0, "")
+        for said in ("(default: ocr)", "(default: 128)", "best or last", f"{MAX_PIXELS:,} pixels"):
+            assert said in " ".join(output.split())

@@ -1,0 +1,166 @@
+"""The manifest: what it names, what it refuses."""
+
+import hashlib
+import json
+
+import pytest
+
+from ocr_lib.errors import OCRError
+from ocr_lib.net.manifest import FORMAT, Manifest, Saved, claim, read_manifest, read_recipe, verified, write_manifest
+from ocr_lib.recipe import Recipe, encode_json, override
+
+
+def manifest_of(saved, best, last, files=None):
+    return Manifest(FORMAT, files or {}, saved, best, last, "-0002.states", {})
+
+
+WHOLE = [Saved("-0000.params", 0), Saved("-0001.params", 1, 0, {"accuracy": 0.5}), Saved("-0002.params", 2)]
+CUT_SHORT = Saved("-0002-batch000007.params", 2, 7)
+
+
+class TestFind:
+    @pytest.mark.parametrize(
+        "epoch, expected", [(0, "-0000"), (1, "-0001"), (2, "-0002"), ("best", "-0001"), ("last", "-0002")]
+    )
+    def test_finds(self, epoch, expected):
+        assert manifest_of(WHOLE, "-0001.params", "-0002.params").find(epoch, "ocr").params == f"{expected}.params"
+
+    def test_a_number_means_a_whole_epoch(self):
+        manifest = manifest_of([CUT_SHORT, WHOLE[2]], CUT_SHORT.params, CUT_SHORT.params)
+        assert manifest.find(2, "ocr") == WHOLE[2]
+        assert manifest.find("last", "ocr") == manifest.find("best", "ocr") == CUT_SHORT
+
+    def test_unknown_epoch_lists_those_there_are(self):
+        with pytest.raises(OCRError, match=r"^runs/ocr has no epoch 7; it has 0, 1, 2$"):
+            manifest_of([*WHOLE, CUT_SHORT], "-0001.params", "-0002.params").find(7, "runs/ocr")
+
+    def test_without_a_whole_epoch_the_last_is_offered(self):
+        with pytest.raises(OCRError, match="has no epoch 2; it has no whole epoch yet, but --epoch last"):
+            manifest_of([CUT_SHORT], CUT_SHORT.params, CUT_SHORT.params).find(2, "ocr")
+
+    @pytest.mark.parametrize("epoch", ["best", "last"])
+    def test_one_that_is_not_among_those_saved_is_refused(self, epoch):
+        with pytest.raises(OCRError, match=f"^ocr-manifest.json: {epoch} is -0009.params, which is not among"):
+            manifest_of(WHOLE, "-0009.params", "-0009.params").find(epoch, "ocr")
+
+
+class TestRead:
+    def test_reads_what_was_written(self, tmp_path):
+        manifest = manifest_of(WHOLE, "-0001.params", "-0002.params", {"-symbol.json": "00"})
+        write_manifest(str(tmp_path / "ocr"), manifest)
+        assert read_manifest(str(tmp_path / "ocr")) == manifest
+
+    def test_none_is_no_fault(self, tmp_path):
+        assert read_manifest(str(tmp_path / "ocr")) is None
+
+    @pytest.mark.parametrize(
+        "change, message",
+        [
+            ({"format": "ocr-lib checkpoint 2"}, "the format is 'ocr-lib checkpoint 2', and this version reads"),
+            ({"best": 3}, r"Expected `str`, got `int` - at `\$.best`"),
+            ({"surplus": 1}, "unknown field `surplus`"),
+            ({"saved": [{"params": "-0001.params"}]}, r"missing required field `epoch`"),
+        ],
+    )
+    def test_another_kind_is_refused_by_name(self, tmp_path, change, message):
+        path = tmp_path / "ocr-manifest.json"
+        write_manifest(str(tmp_path / "ocr"), manifest_of(WHOLE, "-0001.params", "-0002.params"))
+        path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+        with pytest.raises(OCRError, match=f"^{path}: .*{message}"):
+            read_manifest(str(tmp_path / "ocr"))
+
+    @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[]"])
+    def test_a_cut_off_or_foreign_file_is_refused_by_name(self, tmp_path, data):
+        (tmp_path / "ocr-manifest.json").write_bytes(data)
+        with pytest.raises(OCRError, match=f"^{tmp_path}/ocr-manifest.json: "):
+            read_manifest(str(tmp_path / "ocr"))
+
+    def test_a_folder_in_its_place_is_refused_by_name(self, tmp_path):
+        (tmp_path / "ocr-manifest.json").mkdir()
+        with pytest.raises(OCRError, match="ocr-manifest.json: Is a directory"):
+            read_manifest(str(tmp_path / "ocr"))
+
+
+class TestVerified:
+    @pytest.fixture
+    def prefix(self, tmp_path):
+        (tmp_path / "ocr-0001.params").write_bytes(b"some numbers")
+        return str(tmp_path / "ocr")
+
+    @pytest.fixture
+    def manifest(self):
+        digest = hashlib.sha256(b"some numbers").hexdigest()
+        return manifest_of(WHOLE, "-0001.params", "-0001.params", {"-0001.params": digest})
+
+    def test_the_file_that_was_saved(self, prefix, manifest):
+        assert str(verified(prefix, "-0001.params", manifest)) == f"{prefix}-0001.params"
+
+    @pytest.mark.parametrize("data", [b"", b"some number", b"some numbers.", b"some numbars"])
+    def test_another_is_refused_by_name(self, prefix, manifest, data, tmp_path):
+        (tmp_path / "ocr-0001.params").write_bytes(data)
+        with pytest.raises(
+            OCRError, match=rf"^{prefix}-0001.params: .* {prefix}-manifest.json says .*cut off or chang"
+        ):
+            verified(prefix, "-0001.params", manifest)
+
+    def test_a_file_that_the_manifest_does_not_name_is_refused(self, prefix, manifest, tmp_path):
+        (tmp_path / "ocr-0002.params").write_bytes(b"some numbers")
+        with pytest.raises(OCRError, match="ocr-0002.params: the file is not what"):
+            verified(prefix, "-0002.params", manifest)
+
+    def test_a_missing_file_is_named(self, prefix, manifest):
+        for known in (manifest, None):
+            with pytest.raises(OCRError, match=f"^{prefix}-0003.params: this file of the checkpoint is missing"):
+                verified(prefix, "-0003.params", known)
+
+    def test_while_a_file_is_being_replaced_both_are_right(self, prefix, tmp_path):
+        digests = [hashlib.sha256(data).hexdigest() for data in (b"some numbers", b"others")]
+        manifest = manifest_of(WHOLE, "-0001.params", "-0001.params", {"-0001.params": " ".join(digests)})
+        for data in (b"some numbers", b"others"):
+            (tmp_path / "ocr-0001.params").write_bytes(data)
+            verified(prefix, "-0001.params", manifest)
+        (tmp_path / "ocr-0001.params").write_bytes(b"neither")
+        with pytest.raises(OCRError):
+            verified(prefix, "-0001.params", manifest)
+
+
+class TestReadRecipe:
+    def test_reads_what_was_written(self, tmp_path):
+        recipe = override(Recipe(), [("network.hidden", 7), ("text.alphabet", "жя")])
+        (tmp_path / "ocr-recipe.json").write_bytes(encode_json(recipe))
+        assert read_recipe(str(tmp_path / "ocr"), None) == recipe
+
+    def test_names_the_file_and_the_key(self, tmp_path):
+        (tmp_path / "ocr-recipe.json").write_text('{"network": {"layers": 0}}')
+        with pytest.raises(OCRError, match=rf"^{tmp_path}/ocr-recipe.json: .*`\$.network.layers`"):
+            read_recipe(str(tmp_path / "ocr"), None)
+
+
+class TestClaim:
+    @pytest.fixture
+    def taken(self, tmp_path):
+        write_manifest(str(tmp_path / "ocr"), manifest_of(WHOLE, "-0001.params", "-0002.params"))
+        return str(tmp_path / "ocr")
+
+    def test_a_free_prefix(self, tmp_path):
+        assert claim(str(tmp_path / "ocr"), resume=False, overwrite=False) is None
+        assert claim(str(tmp_path / "new" / "ocr"), resume=False, overwrite=True) is None
+
+    @pytest.mark.parametrize("how", [{"resume": True, "overwrite": False}, {"resume": False, "overwrite": True}])
+    def test_a_run_is_taken_over_when_asked(self, taken, how):
+        assert claim(taken, **how).saved == WHOLE
+
+    def test_a_run_is_not_overwritten_unasked(self, taken):
+        with pytest.raises(
+            OCRError, match="ocr-manifest.json is there, with 2 epochs trained: --resume .* --overwrite"
+        ):
+            claim(taken, resume=False, overwrite=False)
+
+    def test_nothing_to_resume(self, tmp_path):
+        with pytest.raises(OCRError, match="ocr-manifest.json: nothing to resume"):
+            claim(str(tmp_path / "ocr"), resume=True, overwrite=False)
+
+    def test_a_folder_is_no_prefix(self, tmp_path):
+        for prefix in (str(tmp_path), f"{tmp_path}/", f"{tmp_path}/new/", "", "."):
+            with pytest.raises(OCRError, match="is a folder: give the beginning of a file name, as in .*ocr"):
+                claim(prefix, resume=False, overwrite=False)

@@ -1,0 +1,77 @@
+"""Texts and their confidences, against all paths of small cases."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ocr_lib.alphabet import Alphabet
+from ocr_lib.recognize.reading import readings
+
+
+def enumerate_paths(probabilities):
+    """Return the probability of every label of one sample, (T, C), from all C**T paths."""
+    steps, classes = probabilities.shape
+    found = {}
+    for path in itertools.product(range(classes), repeat=steps):
+        label = tuple(key for key, _ in itertools.groupby(path) if key)
+        found[label] = found.get(label, 0) + np.prod(probabilities[range(steps), path])
+    return found
+
+
+def random_probabilities(seed, steps, samples, classes):
+    scores = np.exp(np.random.default_rng(seed).normal(0, 1.5, (steps, samples, classes)))
+    return (scores / scores.sum(axis=2, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("steps, classes", [(5, 3), (4, 4), (7, 2), (1, 5)])
+def test_confidence_is_the_share_of_all_paths_that_read_so(seed, steps, classes):
+    probabilities = random_probabilities(seed, steps, 3, classes)
+    alphabet = Alphabet("abcdefg"[: classes - 1])
+    for n, reading in enumerate(readings(probabilities, alphabet)):
+        label = tuple("abcdefg".index(character) + 1 for character in reading.text)
+        assert reading.confidence == pytest.approx(enumerate_paths(probabilities[:, n])[label], abs=1e-6)
+        best = [key for key, _ in itertools.groupby(probabilities[:, n].argmax(axis=1)) if key]
+        assert label == tuple(best)
+        np.testing.assert_array_equal(reading.probabilities, probabilities[:, n])
+
+
+def test_a_case_counted_by_hand():
+    # Over two steps "a" is read from aa, a- and -a.
+    probabilities = np.array([[[0.4, 0.6]], [[0.5, 0.5]]])
+    (reading,) = readings(probabilities, Alphabet("a"))
+    assert reading.text == "a"
+    assert reading.confidence == pytest.approx(0.6 * 0.5 + 0.6 * 0.5 + 0.4 * 0.5)
+
+
+def test_nothing_is_read_with_a_confidence_too():
+    (reading,) = readings(np.array([[[0.9, 0.1]], [[0.8, 0.2]]]), Alphabet("a"))
+    assert reading.text == ""
+    assert reading.confidence == pytest.approx(0.9 * 0.8)
+
+
+def test_certainty_is_exactly_one():
+    probabilities = np.eye(3, dtype=np.float32)[[0, 1, 1, 0, 1, 2]][:, None]
+    (reading,) = readings(probabilities, Alphabet("ab"))
+    assert (reading.text, reading.confidence) == ("aab", 1.0)
+
+
+def test_rounding_never_lifts_it_above_one():
+    probabilities = np.full((40, 1, 2), [0.0, 1.0000001], np.float32)
+    (reading,) = readings(probabilities, Alphabet("a"))
+    assert (reading.text, reading.confidence) == ("a", 1.0)
+
+
+def test_many_steps_do_not_underflow():
+    probabilities = np.full((3000, 1, 11), 1 / 11, np.float32)
+    probabilities[::100, 0, 3] += 0.01
+    (reading,) = readings(probabilities, Alphabet("0123456789"))
+    assert 0 <= reading.confidence < 1e-100
+    assert np.isfinite(reading.confidence)
+
+
+def test_samples_keep_their_order():
+    paths = np.array([[1, 0, 2], [2, 2, 2], [0, 0, 0], [1, 2, 1]])
+    found = readings(np.eye(3)[paths.T], Alphabet("xy"))
+    assert [reading.text for reading in found] == ["xy", "y", "", "xyx"]
