@@ -1,16 +1,24 @@
 """Image files and bytes to grey arrays of the size that a network reads."""
 
+import io
+import re
+import warnings
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
+from PIL import Image
 
 from ocr_lib.cv import MAX_PIXELS, cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.recipe import ImageRecipe
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _JPEG_START = b"\xff\xd8\xff"
+_JPEG_END = b"\xd9"
+# A marker and the length of its segment; in between, compressed data has no 0xff but before 0 and restart markers.
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])(..)?", re.DOTALL)
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -50,16 +58,17 @@ def decode_image(data: bytes) -> np.ndarray:
         raise OCRError("the image is cut off")
     grey = _decode(data, cv2.IMREAD_GRAYSCALE)
     if grey is None:
-        raise OCRError("not an image that OpenCV can read")
+        raise OCRError(_why_refused(data))
     if data.startswith(_JPEG_START):
         return grey
     colour = _decode(data, cv2.IMREAD_UNCHANGED)
-    if colour is None or colour.ndim != 3 or colour.shape[2] != 4:
+    if colour is None or colour.shape[2:] != (4,) or colour.dtype not in (np.uint8, np.uint16):
         return grey
-    opacity = colour[..., 3].astype(np.float32) / np.iinfo(colour.dtype).max
-    if not np.issubdtype(colour.dtype, np.integer) or opacity.shape != grey.shape:
-        return grey
-    return np.rint(grey * opacity + 255 * (1 - opacity)).astype(np.uint8)
+    # Both from the one array: OpenCV may turn a grey image upright as its metadata asks, and never one with opacity.
+    peak = np.iinfo(colour.dtype).max
+    opacity = colour[..., 3] / np.float32(peak)
+    ink = cv2.cvtColor(colour, cv2.COLOR_BGRA2GRAY) * np.float32(255 / peak)
+    return np.rint(ink * opacity + 255 * (1 - opacity)).astype(np.uint8)
 
 
 def fit(image: np.ndarray, recipe: ImageRecipe) -> np.ndarray:
@@ -108,14 +117,38 @@ def normalise(images: np.ndarray, recipe: ImageRecipe) -> np.ndarray:
 def _decode(data: bytes, flags: int) -> Optional[np.ndarray]:
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        if "OPENCV_IO_MAX_IMAGE" in str(error):
-            raise OCRError(f"the image is larger than {MAX_PIXELS:,} pixels") from error
+    except cv2.error:
         return None
 
 
 def _is_cut_off(data: bytes) -> bool:
-    # OpenCV fills what a cut-off JPEG or PNG lacks with grey and says nothing.
+    # Some releases of OpenCV fill what a cut-off JPEG or PNG lacks with grey and say nothing.
     if data.startswith(_JPEG_START):
-        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-    return data.startswith(_PNG_START) and b"IEND" not in data
+        return not _has_jpeg_end(data)
+    return data.startswith(_PNG_START) and _PNG_END not in data
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    # Walked from the front: thumbnails inside and videos behind the image have ends of their own.
+    position = len(_JPEG_START) - 1
+    while True:
+        marker = _JPEG_MARKER.search(data, position)
+        if marker is None or marker[1] == _JPEG_END:
+            return marker is not None
+        position = marker.end(1) + int.from_bytes(marker[2] or b"", "big")
+
+
+def _why_refused(data: bytes) -> str:
+    # OpenCV does not say why; Pillow reads the size without decoding.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                too_large = image.width * image.height > MAX_PIXELS
+    except Image.DecompressionBombError:
+        too_large = True
+    except Exception:  # no image, or a damaged one: Pillow's parsers raise whatever they stumble over
+        too_large = False
+    if too_large:
+        return f"the image is larger than {MAX_PIXELS:,} pixels"
+    return "no image that OpenCV can read, or a damaged one"

@@ -4,6 +4,7 @@ The structs are msgspec's, which checks types, bounds and unknown keys and names
 the default preset's family; a preset is a small JSON file in ``ocr_lib/presets`` that states what differs.
 """
 
+from math import prod
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Tuple, Type, TypeVar
 
@@ -18,6 +19,7 @@ PRESETS_DIR = Path(__file__).parent / "presets"
 
 Count = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0)]
@@ -28,7 +30,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all parts of a recipe."""
 
 
-class ImageRecipe(Part):
+class ImageRecipe(Part, frozen=True):
     """What the network sees of an image.
 
     Attributes
@@ -49,7 +51,7 @@ class ImageRecipe(Part):
             raise ValueError("scale is 0")
 
 
-class TextRecipe(Part):
+class TextRecipe(Part, frozen=True):
     """Which texts are drawn: uniformly many characters, each uniform over the alphabet."""
 
     alphabet: str = DIGITS
@@ -57,13 +59,18 @@ class TextRecipe(Part):
     max_length: Count = 4
 
     def __post_init__(self) -> None:
-        Alphabet(self.alphabet)
+        try:
+            Alphabet(self.alphabet)
+        except OCRError as error:
+            raise ValueError(str(error)) from error
         if self.min_length > self.max_length:
             raise ValueError(f"min_length {self.min_length} is more than max_length {self.max_length}")
 
 
-class CaptchaRecipe(Part):
+class CaptchaRecipe(Part, frozen=True):
     """How a captcha is drawn: the parameters of ``captcha.image.ImageCaptcha``, under its names.
+
+    All but ``character_offset_dx`` and ``character_offset_dy``, whose effect the package crops away.
 
     Attributes
     ----------
@@ -76,8 +83,6 @@ class CaptchaRecipe(Part):
     width: Annotated[int, Meta(ge=10)] = 160
     height: Annotated[int, Meta(ge=10)] = 60
     font_sizes: Tuple[Count, ...] = (42, 50, 56)
-    character_offset_dx: Tuple[int, int] = (0, 4)
-    character_offset_dy: Tuple[int, int] = (0, 6)
     character_rotate: Tuple[float, float] = (-30, 30)
     character_warp_dx: Tuple[float, float] = (0.1, 0.3)
     character_warp_dy: Tuple[float, float] = (0.2, 0.3)
@@ -89,14 +94,27 @@ class CaptchaRecipe(Part):
             raise ValueError("font_sizes is empty")
 
 
-class NetworkRecipe(Part):
+class Convolution(Part, frozen=True):
+    """A 3x3 convolution, batch normalisation, ReLU and max pooling.
+
+    Attributes
+    ----------
+    filters : int
+    pool : (int, int)
+        Size and stride of the pooling over time steps and over height.
+    """
+
+    filters: Count
+    pool: Tuple[Count, Count] = (2, 2)
+
+
+class NetworkRecipe(Part, frozen=True):
     """The network: convolutions, then LSTM layers, then the classifier.
 
     Attributes
     ----------
-    filters : tuple of int
-        Filters of each 3x3 convolution. Each is followed by batch normalisation, ReLU and 2x2 max pooling, so each
-        halves the number of time steps.
+    convolutions : tuple of Convolution
+        May be empty: the LSTM then reads the image's columns as they are.
     layers, hidden : int
         LSTM layers, and units in each direction of each.
     cell : {"fused", "unrolled"}
@@ -104,19 +122,19 @@ class NetworkRecipe(Part):
         parameters are the same.
     """
 
-    filters: Tuple[Count, ...] = ()
+    convolutions: Tuple[Convolution, ...] = ()
     layers: Count = 2
     hidden: Count = 100
     bidirectional: bool = False
     cell: Literal["fused", "unrolled"] = "fused"
 
     @property
-    def stride(self) -> int:
-        """Image columns per time step of the network's output."""
-        return int(2 ** len(self.filters))
+    def stride(self) -> Tuple[int, int]:
+        """Image columns per time step of the network's output, and rows per feature row."""
+        return prod(c.pool[0] for c in self.convolutions), prod(c.pool[1] for c in self.convolutions)
 
 
-class TrainingRecipe(Part):
+class TrainingRecipe(Part, frozen=True):
     """Loss, optimizer, schedule and the sizes of things.
 
     Attributes
@@ -149,11 +167,11 @@ class TrainingRecipe(Part):
     patience: Natural = 0
 
 
-class Recipe(Part):
+class Recipe(Part, frozen=True):
     """A whole run. With the fonts it determines every sample, and with one thread every parameter."""
 
     name: str = "captcha"
-    seed: Natural = 0
+    seed: Seed = 0
     image: ImageRecipe = ImageRecipe()
     text: TextRecipe = TextRecipe()
     captcha: CaptchaRecipe = CaptchaRecipe()
@@ -164,18 +182,23 @@ class Recipe(Part):
         # A label of L characters with r adjacent repeats needs L + r time steps; the worst one repeats throughout.
         needed = 2 * self.text.max_length - 1
         if needed > self.time_steps:
-            worst = self.text.alphabet[0] * self.text.max_length
             raise ValueError(
-                f"a text like {worst!r} needs {needed} time steps to be aligned, and the network gives "
-                f"{self.time_steps}: raise image.width, or lower text.max_length or the number of network.filters"
+                f"{self.text.max_length} times {self.text.alphabet[0]!r} in a row needs {needed} time steps to be "
+                f"aligned, and the network gives {self.time_steps}: raise image.width, or lower text.max_length or "
+                "the pools of network.convolutions"
             )
-        if self.image.height < self.network.stride:
-            raise ValueError(f"image.height {self.image.height} is too small for {len(self.network.filters)} poolings")
+        if self.feature_rows < 1:
+            raise ValueError(f"the pools of network.convolutions leave nothing of image.height {self.image.height}")
 
     @property
     def time_steps(self) -> int:
         """T', the time steps of the network's output."""
-        return self.image.width // self.network.stride
+        return self.image.width // self.network.stride[0]
+
+    @property
+    def feature_rows(self) -> int:
+        """Rows that the convolutions leave of an image."""
+        return self.image.height // self.network.stride[1]
 
     @property
     def alphabet(self) -> Alphabet:
@@ -262,7 +285,7 @@ def parse_setting(text: str) -> Tuple[str, Any]:
         raise OCRError(f"--set {text}: expected key=value, as in network.hidden=64")
     try:
         return key.strip(), msgspec.json.decode(value)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeEncodeError):
         return key.strip(), value
 
 

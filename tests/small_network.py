@@ -25,7 +25,7 @@ def mark_recipe(alphabet="0123456789", **network):
             ("image.width", WIDTH),
             ("image.height", ROWS),
             ("text.alphabet", alphabet),
-            ("network.filters", []),
+            ("network.convolutions", []),
             ("network.layers", 1),
             ("network.hidden", ROWS),
             ("network.bidirectional", False),

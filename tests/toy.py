@@ -1,5 +1,6 @@
 """A toy task that trains within seconds: captchas of one or two characters out of two, in one font."""
 
+import json
 from pathlib import Path
 from typing import List, Tuple
 
@@ -15,7 +16,7 @@ SETTINGS: List[Tuple[str, object]] = [
     ("text.min_length", 1),
     ("text.max_length", 2),
     ("captcha.width", 80),
-    ("network.filters", [8, 16]),
+    ("network.convolutions", [{"filters": 8}, {"filters": 16}]),
     ("network.layers", 1),
     ("network.hidden", 12),
     ("training.batch_size", 8),
@@ -35,7 +36,7 @@ def toy_recipe(*settings: Tuple[str, object]) -> Recipe:
 
 def toy_arguments(*settings: Tuple[str, object]) -> List[str]:
     """Return the toy task as arguments of lstm_ocr_train.py."""
-    return [f"--set={key}={value}" for key, value in [*SETTINGS, *settings]]
+    return [f"--set={key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in [*SETTINGS, *settings]]
 
 
 def toy_batches(recipe: Recipe, split: str, ranges: List[range]) -> List[Batch]:

@@ -4,7 +4,7 @@ import argparse
 import logging
 import signal
 import sys
-from typing import Callable, List, Optional
+from typing import Callable, List, NoReturn, Optional
 
 from ocr_lib import __version__
 from ocr_lib.errors import OCRError
@@ -19,9 +19,17 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells what is wrong with the arguments in one line, as all errors are told."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit with 2."""
+        self.exit(2, f"{self.prog}: error: {message}; see --help\n")
+
+
 def make_parser(description: str) -> argparse.ArgumentParser:
     """Return a parser with the options that all commands have."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=HelpFormatter)
+    parser = Parser(description=description, formatter_class=HelpFormatter)
     parser.add_argument("--quiet", action="store_true", help="say nothing but results, warnings and errors")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--version", action="version", version=f"ocr-lib {__version__}")

@@ -21,7 +21,7 @@ from ocr_lib.data.source import draw_text, sample_generator
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256, write_atomic
-from ocr_lib.recipe import CaptchaRecipe, TextRecipe, decode_json, encode_json
+from ocr_lib.recipe import CaptchaRecipe, Seed, TextRecipe, decode_json, encode_json
 
 FILES_PER_TASK = 20
 LABELS = "labels.tsv"
@@ -33,7 +33,7 @@ Labels = List[Tuple[str, str]]
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that a data set's images depend on; kept beside them, so that a run that was stopped can be continued."""
 
-    seed: int
+    seed: Seed
     text: TextRecipe
     captcha: CaptchaRecipe
     fonts: List[str]
@@ -105,23 +105,24 @@ def _generate(args: argparse.Namespace) -> int:
         raise OCRError("give either OUTPUT for one captcha, or both --count and --out for a data set")
     if args.num is not None and (args.out is not None or not args.num):
         raise OCRError("--num is the text of the one captcha that goes to OUTPUT")
+    seed = args.seed if args.seed is not None else secrets.randbits(32) if args.out is None else 0
+    text = {"alphabet": args.alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
+    captcha = {"width": args.width, "height": args.height}
     try:
-        captcha = msgspec.convert({"width": args.width, "height": args.height}, CaptchaRecipe)
-        text = TextRecipe(args.alphabet, *args.digits)
-    except (msgspec.ValidationError, ValueError) as error:
+        settings = msgspec.convert({"seed": seed, "text": text, "captcha": captcha, "fonts": []}, Settings)
+    except msgspec.ValidationError as error:
         raise OCRError(f"the captchas can't be like this: {error}") from error
-    fonts = find_fonts(args.font_path, args.num or args.alphabet, captcha.font_sizes)
+    fonts = find_fonts(args.font_path, args.num or args.alphabet, settings.captcha.font_sizes)
     if args.out is None:
-        return _write_one(args, captcha, text, fonts)
-    seed = 0 if args.seed is None else args.seed
-    settings = Settings(seed, text, captcha, [f"{font.name} {sha256(font)}" for font in fonts])
-    return _write_data_set(args, settings, fonts)
+        return _write_one(args, settings, fonts)
+    named = [f"{font.name} {sha256(font)}" for font in fonts]
+    return _write_data_set(args, msgspec.structs.replace(settings, fonts=named), fonts)
 
 
-def _write_one(args: argparse.Namespace, captcha: CaptchaRecipe, recipe: TextRecipe, fonts: List[Path]) -> int:
-    rng = sample_generator("files", secrets.randbits(32) if args.seed is None else args.seed, 0)
-    text = args.num or draw_text(recipe, rng)
-    image = CaptchaRenderer(captcha, fonts).grey(text, rng)
+def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
+    rng = sample_generator("files", settings.seed, 0)
+    text = args.num or draw_text(settings.text, rng)
+    image = CaptchaRenderer(settings.captcha, fonts).grey(text, rng)
     write_atomic(args.output, encode_image(image, args.output))
     said = f"digits {[int(c) for c in text]}" if text.isdecimal() and text.isascii() else f"text {text}"
     print(f"Captcha image with {said} written to {args.output}")
@@ -131,7 +132,6 @@ def _write_one(args: argparse.Namespace, captcha: CaptchaRecipe, recipe: TextRec
 def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
     if args.count < 1:
         raise OCRError(f"--count must be at least 1, not {args.count}")
-    _claim(args.out, settings, args.count)
     tasks = [range(i, min(i + FILES_PER_TASK, args.count)) for i in range(0, args.count, FILES_PER_TASK)]
     work = partial(FileWriter, settings, fonts, args.out)
     labels: Labels = []
@@ -139,6 +139,7 @@ def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Pa
     with OrderedPool[range, Labels](work, args.num_proc) as pool, tqdm(
         total=args.count, unit="image", disable=hide, leave=False
     ) as bar:
+        _claim(args.out, settings, args.count)
         for written in pool.map(tasks):
             labels += written
             bar.update(len(written))

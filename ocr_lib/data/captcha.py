@@ -65,7 +65,7 @@ class CaptchaRenderer:
         self._package = captcha.image.ImageCaptcha(
             recipe.width, recipe.height, [str(font) for font in fonts], recipe.font_sizes
         )
-        for name in ("offset_dx", "offset_dy", "rotate", "warp_dx", "warp_dy"):
+        for name in ("rotate", "warp_dx", "warp_dy"):
             setattr(self._package, f"character_{name}", getattr(recipe, f"character_{name}"))
         self._package.word_space_probability = recipe.word_space_probability
         self._package.word_offset_dx = recipe.word_offset_dx

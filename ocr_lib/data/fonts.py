@@ -17,7 +17,7 @@ def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Path]:
     Parameters
     ----------
     characters : str
-        Every font must have a glyph for each.
+        Every font must have a glyph for each, and for the space, which captchas have between characters.
     sizes : sequence of int
         In pixels; every font must load at each.
 
@@ -41,10 +41,12 @@ def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Path]:
 
 def _check(font: Path, characters: str, sizes: Sequence[int]) -> None:
     try:
-        with TTFont(font, lazy=True) as parsed:
+        with font.open("rb") as file, TTFont(file, lazy=True) as parsed:
+            if any(table.offset + table.length > font.stat().st_size for table in parsed.reader.tables.values()):
+                raise EOFError("the file is cut off")
             glyphs = parsed.getBestCmap() or {}
         drawn = [ImageFont.truetype(str(font), size) for size in sizes]
-        missing = [c for c in characters if ord(c) not in glyphs]
+        missing = [c for c in f"{characters} " if ord(c) not in glyphs]
         blank = [c for c in characters if not c.isspace() and any(f.getmask(c).getbbox() is None for f in drawn)]
     except Exception as error:  # a damaged font makes fontTools raise whatever its parser stumbles over
         raise OCRError(f"{font}: not a font that can be read ({type(error).__name__}: {error})") from error

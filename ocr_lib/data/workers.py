@@ -1,14 +1,14 @@
 """Worker processes: tasks in, results out in the tasks' order, whatever happens to a worker."""
 
+import contextlib
 import multiprocessing
-import os
 import signal
-import threading
+import traceback
 from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from typing import Any, Callable, Deque, Generic, Iterable, Iterator, Optional, TypeVar
 
 from ocr_lib.cv import cv2
@@ -17,15 +17,23 @@ from ocr_lib.errors import OCRError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-MAX_RESTARTS_IN_A_ROW = 5
+MAX_ATTEMPTS = 5
 _PREFETCH_PER_WORKER = 3
+
+
+class WorkerError(Exception):
+    """The cause of an exception that came from a worker: its traceback there, as text."""
 
 
 class OrderedPool(Generic[Task, Result]):
     """Runs ``make_work()(task)`` in processes of its own, for a stream of tasks.
 
-    Dead workers cost time and nothing else: all workers are started anew and what was pending is done again. An
-    exception in a worker reaches the caller as it is. Workers end with their parent, even one that is killed.
+    A dead worker costs time and nothing else: another takes its place and does its task again. An exception in a worker
+    reaches the caller as it is. Workers end with their parent, even one that is killed.
+
+    Each worker has a pipe of its own, and a thread here that hands it tasks and waits. So the end of a worker is seen
+    at once as the end of its pipe, even when it dies with half of a result written (where `ProcessPoolExecutor`, whose
+    workers share one pipe, would wait forever).
 
     Parameters
     ----------
@@ -44,13 +52,12 @@ class OrderedPool(Generic[Task, Result]):
         if num_workers < 1:
             raise OCRError(f"--num_proc must be at least 1, not {num_workers}")
         self._make_work = make_work
-        self._num_workers = num_workers
-        # Workers of a fork server start within milliseconds and share the modules it has imported.
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        self._context = multiprocessing.get_context(method)
-        self._context.set_forkserver_preload(["ocr_lib.data.source", __name__])
+        self._prefetch = num_workers * _PREFETCH_PER_WORKER
         self._futures: Deque[Future[Result]] = deque()
-        self._executor = self._start()
+        self._threads = ThreadPoolExecutor(num_workers)
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for _ in range(num_workers):
+            self._idle.put(_Worker(make_work))
 
     def map(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield the result of each task, in order, working a bounded number of tasks ahead.
@@ -60,39 +67,24 @@ class OrderedPool(Generic[Task, Result]):
         Raises
         ------
         OCRError
-            If workers die again and again without finishing a task.
+            If one worker after another dies of the same task.
         """
         remaining = iter(tasks)
-        pending = deque(islice(remaining, self._num_workers * _PREFETCH_PER_WORKER))
-        self._futures.clear()
-        restarts = 0
-        while pending:
-            try:
-                for task in islice(pending, len(self._futures), None):
-                    self._futures.append(self._executor.submit(_work_on, task))
-                result = self._futures[0].result()
-            except BrokenProcessPool as error:
-                restarts += 1
-                if restarts > MAX_RESTARTS_IN_A_ROW:
-                    raise OCRError(
-                        f"worker processes died {restarts} times in a row without finishing a task: "
-                        "is the memory full, or does something kill them?"
-                    ) from error
-                self._executor.shutdown()
-                self._executor = self._start()
-                self._futures.clear()
-                continue
-            restarts = 0
-            self._futures.popleft()
-            pending.popleft()
-            pending.extend(islice(remaining, 1))
-            yield result
+        try:
+            self._submit(islice(remaining, self._prefetch))
+            while self._futures:
+                result = self._futures.popleft().result()
+                self._submit(islice(remaining, 1))
+                yield result
+        finally:
+            self._drop_pending()
 
     def close(self) -> None:
         """Stop the workers once they have finished the tasks in their hands; the others are dropped."""
-        for future in self._futures:
-            future.cancel()
-        self._executor.shutdown()
+        self._drop_pending()
+        self._threads.shutdown()
+        while not self._idle.empty():
+            self._idle.get().close()
 
     def __enter__(self) -> "OrderedPool[Task, Result]":
         return self
@@ -100,49 +92,86 @@ class OrderedPool(Generic[Task, Result]):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _start(self) -> ProcessPoolExecutor:
+    def _submit(self, tasks: Iterable[Task]) -> None:
+        self._futures.extend(self._threads.submit(self._do, task) for task in tasks)
+
+    def _drop_pending(self) -> None:
+        while self._futures:
+            self._futures.pop().cancel()
+
+    def _do(self, task: Task) -> Result:
+        worker = self._idle.get()
+        try:
+            return worker.do(task)
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker(Generic[Task, Result]):
+    """A worker process seen from its parent, and the next one when it dies."""
+
+    def __init__(self, make_work: Callable[[], Callable[[Task], Result]]) -> None:
+        self._make_work = make_work
+        # Workers of a fork server start within milliseconds and share the modules it has imported.
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        self._context: Any = multiprocessing.get_context(method)
+        self._context.set_forkserver_preload(["ocr_lib.data.source", __name__])
+        self._start()
+
+    def do(self, task: Task) -> Result:
+        """Have a task done; its exception is raised as it is."""
+        for _ in range(MAX_ATTEMPTS):
+            answer = self._ask(task)
+            if answer is not None:
+                result, error, where = answer
+                if error is not None:
+                    raise error from WorkerError(where)
+                return result
+            self.close()
+            exit_code = self._process.exitcode
+            self._start()
+        raise OCRError(
+            f"{MAX_ATTEMPTS} worker processes in a row died of one task, the last with exit code {exit_code}: "
+            "is the memory full, or does something kill them?"
+        )
+
+    def close(self) -> None:
+        """Let the process end."""
+        self._connection.close()
+        self._process.join()
+
+    def _ask(self, task: Task) -> Any:
+        try:
+            self._connection.send(task)
+            return self._connection.recv()
+        except (EOFError, OSError):
+            return None
+
+    def _start(self) -> None:
+        self._connection, theirs = self._context.Pipe()
+        self._process = self._context.Process(target=_serve, args=(self._make_work, theirs), daemon=True)
         # Processes started under a blocked SIGINT never see Ctrl-C: only the parent acts on it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            executor = ProcessPoolExecutor(self._num_workers, self._context, _begin, (self._make_work,))
-            for _ in range(self._num_workers):
-                executor.submit(_nothing)
+            self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        return executor
+            theirs.close()
 
 
-class _Worker:
-    """The state of a worker process."""
-
-    def __init__(self) -> None:
-        self.make_work: Optional[Callable[[], Callable[[Any], Any]]] = None
-        self.work: Optional[Callable[[Any], Any]] = None
-
-
-_worker = _Worker()
-
-
-def _begin(make_work: Callable[[], Callable[[Any], Any]]) -> None:
-    _worker.make_work = make_work
+def _serve(make_work: Callable[[], Callable[[Task], Result]], connection: Connection) -> None:
+    """Answer tasks until the other end of the pipe is closed, be it that the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
-
-
-def _work_on(task: Any) -> Any:
-    if _worker.work is None:  # made here and not in the initializer, whose exceptions the executor hides
-        assert _worker.make_work is not None
-        _worker.work = _worker.make_work()
-    return _worker.work(task)
-
-
-def _nothing() -> None:
-    pass
+    work: Optional[Callable[[Task], Result]] = None
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            task = connection.recv()
+            try:
+                if work is None:
+                    work = make_work()
+                answer = work(task), None, None
+            except Exception as error:
+                connection.send((None, error, traceback.format_exc()))
+            else:
+                connection.send(answer)

@@ -9,7 +9,7 @@ from typing import Sequence
 from ocr_lib.mx import mx
 from ocr_lib.net.loss import ctc_cost
 from ocr_lib.net.lstm import lstm_layers
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe import Convolution, Recipe
 
 LOGITS = "pred_fc_output"
 
@@ -37,26 +37,26 @@ def inference_symbol(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
 
 
 def _logits(recipe: Recipe) -> "mx.sym.Symbol":
-    image, network = recipe.image, recipe.network
+    network = recipe.network
     data = mx.sym.Variable("data")  # (N, T, F)
-    if network.filters:
-        sequence = _convolutions(data, network.filters)  # (T', N, F')
-        features = network.filters[-1] * (image.height // network.stride)
+    if network.convolutions:
+        sequence = _convolutions(data, network.convolutions)  # (T', N, F')
+        features = network.convolutions[-1].filters * recipe.feature_rows
     else:
         sequence = mx.sym.transpose(data, axes=(1, 0, 2))  # (T, N, F)
-        features = image.height
+        features = recipe.image.height
     hidden = lstm_layers(sequence, recipe.time_steps, features, network)  # (T', N, D H)
     return mx.sym.FullyConnected(hidden, num_hidden=recipe.alphabet.num_classes, flatten=False, name="pred_fc")
 
 
-def _convolutions(data: "mx.sym.Symbol", filters: Sequence[int]) -> "mx.sym.Symbol":
+def _convolutions(data: "mx.sym.Symbol", convolutions: Sequence[Convolution]) -> "mx.sym.Symbol":
     features = mx.sym.expand_dims(data, axis=1)  # (N, 1, T, F)
-    for i, num_filter in enumerate(filters):
+    for i, (filters, pool) in enumerate((c.filters, c.pool) for c in convolutions):
         features = mx.sym.Convolution(
-            features, num_filter=num_filter, kernel=(3, 3), pad=(1, 1), no_bias=True, name=f"conv{i}"
+            features, num_filter=filters, kernel=(3, 3), pad=(1, 1), no_bias=True, name=f"conv{i}"
         )
         features = mx.sym.BatchNorm(features, fix_gamma=False, eps=1e-5, momentum=0.9, name=f"bn{i}")
         features = mx.sym.Activation(features, act_type="relu", name=f"relu{i}")
-        features = mx.sym.Pooling(features, kernel=(2, 2), stride=(2, 2), pool_type="max", name=f"pool{i}")
+        features = mx.sym.Pooling(features, kernel=pool, stride=pool, pool_type="max", name=f"pool{i}")
     # (N, K, T', F') -> (T', N, K F')
     return mx.sym.reshape(mx.sym.transpose(features, axes=(2, 0, 1, 3)), shape=(0, 0, -3))

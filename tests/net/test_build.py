@@ -67,7 +67,9 @@ def assert_same_run(one, other, atol=1e-4):
         np.testing.assert_allclose(gradient, other[1][name], atol=atol, err_msg=name)
 
 
-networks = pytest.mark.parametrize("filters", [(), (3,), (2, 3)], ids=["raw", "conv", "two-conv"])
+ONE = [{"filters": 3}]
+TWO = [{"filters": 2}, {"filters": 3, "pool": [1, 2]}]
+networks = pytest.mark.parametrize("convolutions", [[], ONE, TWO], ids=["raw", "conv", "two-conv"])
 directions = pytest.mark.parametrize("bidirectional", [False, True], ids=["one-way", "two-way"])
 
 
@@ -76,9 +78,9 @@ class TestCells:
     @directions
     @pytest.mark.parametrize("layers", [1, 2])
     @pytest.mark.parametrize("samples", [1, 3])
-    def test_same_outputs_and_gradients(self, filters, bidirectional, layers, samples):
+    def test_same_outputs_and_gradients(self, convolutions, bidirectional, layers, samples):
         common = {
-            "network__filters": filters,
+            "network__convolutions": convolutions,
             "network__bidirectional": bidirectional,
             "network__layers": layers,
         }
@@ -91,8 +93,8 @@ class TestCells:
 
     @networks
     @directions
-    def test_same_parameters(self, filters, bidirectional):
-        common = {"network__filters": filters, "network__bidirectional": bidirectional}
+    def test_same_parameters(self, convolutions, bidirectional):
+        common = {"network__convolutions": convolutions, "network__bidirectional": bidirectional}
         fused, unrolled = (
             {name: array.shape for name, array in random_params(small_recipe(network__cell=cell, **common)).items()}
             for cell in ("fused", "unrolled")
@@ -101,7 +103,7 @@ class TestCells:
 
     @pytest.mark.parametrize("cells", [("fused", "unrolled"), ("unrolled", "fused")])
     def test_a_file_of_one_loads_into_the_other(self, tmp_path, cells):
-        settings = {"network__filters": (3,), "network__bidirectional": True}
+        settings = {"network__convolutions": ONE, "network__bidirectional": True}
         saved, loaded = (small_recipe(network__cell=cell, **settings) for cell in cells)
         params = random_params(saved)
         save(tmp_path / "net", saved, params)
@@ -121,9 +123,9 @@ class TestCells:
 
 
 class TestOutputs:
-    @pytest.mark.parametrize("filters, steps", [((), 24), ((3,), 12), ((2, 3), 6), ((2, 2, 2), 3)])
-    def test_shapes(self, filters, steps):
-        recipe = small_recipe(network__filters=filters, text__max_length=2, text__min_length=1)
+    @pytest.mark.parametrize("convolutions, steps", [([], 24), (ONE, 12), (TWO, 12), (ONE * 3, 3)])
+    def test_shapes(self, convolutions, steps):
+        recipe = small_recipe(network__convolutions=convolutions, text__max_length=2, text__min_length=1)
         assert recipe.time_steps == steps
         symbol = training_symbol(recipe)
         _, shapes, _ = symbol.infer_shape(data=(7, WIDTH, HEIGHT), label=(7, 2))
@@ -132,7 +134,7 @@ class TestOutputs:
         assert shapes == [(steps, 7, 5)]
 
     def test_width_and_height_that_poolings_do_not_divide(self):
-        recipe = small_recipe(image__width=27, image__height=11, network__filters=(2, 3))
+        recipe = small_recipe(image__width=27, image__height=11, network__convolutions=ONE * 2)
         _, shapes, _ = training_symbol(recipe).infer_shape(data=(2, 27, 11), label=(2, LABEL_WIDTH))
         assert recipe.time_steps == 6
         assert shapes == [(6, 2, 5), (2,)]
@@ -251,7 +253,7 @@ class TestWarpCTC:
     @directions
     @pytest.mark.parametrize("cell", ["fused", "unrolled"])
     def test_same_cost_and_gradients_as_ctc(self, library, bidirectional, cell):
-        settings = {"network__bidirectional": bidirectional, "network__cell": cell, "network__filters": (3,)}
+        settings = {"network__bidirectional": bidirectional, "network__cell": cell, "network__convolutions": ONE}
         one, other = (small_recipe(training__loss=loss, **settings) for loss in ("warpctc", "ctc"))
         params, batch = random_params(one), random_batch(6)
         assert_same_run(run(one, params, *batch), run(other, params, *batch))

@@ -86,7 +86,7 @@ class TestWritten:
         assert Reader(checkpoint).read([draw_marks([4, 2])])[0].text == "42"
 
     def test_auxiliary_states_are_kept_apart(self, tmp_path):
-        recipe = mark_recipe(filters=[2])
+        recipe = mark_recipe(convolutions=[{"filters": 2}])
         params = random_params(recipe)
         checkpoint = load_checkpoint(save(tmp_path / "ocr", recipe, params))
         for kind, loaded in (("arg", checkpoint.arg_params), ("aux", checkpoint.aux_params)):

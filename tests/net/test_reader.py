@@ -31,13 +31,14 @@ def numpy_forward(images, params, recipe):
     """Return the probabilities (T', N, C) of a network's images (N, H, W)."""
     p = {name[4:]: array.astype(np.float64) for name, array in params.items()}
     x = ((images - recipe.image.mean) / recipe.image.scale).transpose(0, 2, 1)[:, None]  # (N, 1, T, F)
-    for i in range(len(recipe.network.filters)):
+    for i, convolution in enumerate(recipe.network.convolutions):
         x = np.stack([[convolve(sample, kernel) for kernel in p[f"conv{i}_weight"]] for sample in x])
         mean, var = p[f"bn{i}_moving_mean"][:, None, None], p[f"bn{i}_moving_var"][:, None, None]
         gamma, beta = p[f"bn{i}_gamma"][:, None, None], p[f"bn{i}_beta"][:, None, None]
         x = np.maximum((x - mean) / np.sqrt(var + 1e-5) * gamma + beta, 0)
-        even = x[:, :, : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
-        x = np.max([even[:, :, a::2, b::2] for a in (0, 1) for b in (0, 1)], axis=0)
+        pt, pf = convolution.pool
+        whole = x[:, :, : x.shape[2] // pt * pt, : x.shape[3] // pf * pf]
+        x = np.max([whole[:, :, a::pt, b::pf] for a in range(pt) for b in range(pf)], axis=0)
     n, k, t, f = x.shape
     x = x.transpose(2, 0, 1, 3).reshape(t, n, k * f)
     for layer in range(recipe.network.layers):
@@ -93,8 +94,8 @@ class TestProbabilities:
         "settings",
         [
             {},
-            {"filters": [3], "layers": 2},
-            {"filters": [2, 3], "bidirectional": True, "layers": 2, "hidden": 5},
+            {"convolutions": [{"filters": 3}], "layers": 2},
+            {"convolutions": [{"filters": 2}, {"filters": 3, "pool": [1, 2]}], "bidirectional": True, "layers": 2, "hidden": 5},
         ],
         ids=["raw", "conv", "two-conv"],
     )
@@ -188,7 +189,7 @@ class TestMisfit:
         self.refused(tmp_path, mark_recipe(), params)
 
     def test_missing_auxiliary_states(self, tmp_path):
-        recipe = mark_recipe(filters=[2])
+        recipe = mark_recipe(convolutions=[{"filters": 2}])
         params = random_params(recipe)
         del params["aux:bn0_moving_var"]
         self.refused(tmp_path, recipe, params)

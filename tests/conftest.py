@@ -1,0 +1,34 @@
+"""What several test modules share."""
+
+from pathlib import Path
+
+import pytest
+from fontTools import subset
+from fontTools.ttLib import TTFont
+
+FONT_DIR = Path(__file__).parent.parent / "font"
+
+
+@pytest.fixture(scope="session")
+def font_dir():
+    return FONT_DIR
+
+
+@pytest.fixture(scope="session")
+def font():
+    return FONT_DIR / "Ubuntu-M.ttf"
+
+
+@pytest.fixture(scope="session")
+def subset_font(font):
+    """Return a function that writes a font with the glyphs of some characters only."""
+
+    def write(path, characters):
+        subsetter = subset.Subsetter()
+        subsetter.populate(text=characters)
+        with TTFont(font) as parsed:
+            subsetter.subset(parsed)
+            parsed.save(path)
+        return path
+
+    return write
