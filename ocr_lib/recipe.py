@@ -6,11 +6,11 @@ the default preset's family; a preset is a small JSON file in ``ocr_lib/presets`
 
 from math import prod
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Tuple, Type, TypeVar
+from typing import Any, Dict, Iterable, List, Literal, Tuple, Type, TypeVar
 
 import msgspec
 from msgspec import Meta
-from typing_extensions import Annotated, Literal
+from typing_extensions import Annotated
 
 from ocr_lib.alphabet import DIGITS, Alphabet
 from ocr_lib.errors import OCRError

@@ -1,5 +1,6 @@
 """What several test modules share."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,12 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 FONT_DIR = Path(__file__).parent.parent / "font"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_works():
+    # Shells start background jobs with SIGINT ignored, and so would be all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

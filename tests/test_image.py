@@ -106,11 +106,11 @@ def test_16_bit_png():
 
 def test_16_bit_png_with_opacity():
     header = struct.pack(">IIBBBBB", 5, 1, 16, 6, 0, 0, 0)
-    greys = [(0, 65535), (0, 0), (0, 32768), (65535, 65535), (40 * 257, 65535)]
+    greys = [(0, 65535), (0, 0), (0, 32768), (65535, 65535), (10000, 65535)]
     pixels = [(grey, grey, grey, opacity) for grey, opacity in greys]
     row = b"\0" + b"".join(struct.pack(">4H", *pixel) for pixel in pixels)
     chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(row)) + png_chunk(b"IEND", b"")
-    assert decode_image(b"\x89PNG\r\n\x1a\n" + chunks).tolist() == [[0, 255, 127, 255, 40]]
+    assert decode_image(b"\x89PNG\r\n\x1a\n" + chunks).tolist() == [[0, 255, 127, 255, 39]]
 
 
 def test_palette_png():

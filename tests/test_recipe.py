@@ -76,7 +76,9 @@ def test_captcha_defaults_are_the_packages_own():
 
 
 def test_pools_set_the_time_steps():
-    recipe = override(Recipe(), [("network.convolutions", [{"filters": 4}, {"filters": 8, "pool": [3, 2]}]), ("image.width", 90)])
+    recipe = override(
+        Recipe(), [("network.convolutions", [{"filters": 4}, {"filters": 8, "pool": [3, 2]}]), ("image.width", 90)]
+    )
     assert (recipe.network.stride, recipe.time_steps) == ((6, 4), 15)
 
 
@@ -110,7 +112,11 @@ WRONG = [
     ("captcha.font_sizes", [], "font_sizes is empty.*captcha"),
     ("captcha.character_rotate", [1], "length 2.*captcha.character_rotate"),
     ("text.max_length", 41, "81 time steps.*80.*image.width.*text.max_length.*network.convolutions"),
-    ("network.convolutions", [{"filters": 1}] * 5, "7 time steps.*gives 2.*image.width.*text.max_length.*network.convolutions"),
+    (
+        "network.convolutions",
+        [{"filters": 1}] * 5,
+        "7 time steps.*gives 2.*image.width.*text.max_length.*network.convolutions",
+    ),
 ]
 
 

@@ -295,6 +295,7 @@ BAD = [
     (["FONT", "OUT.doc"], "OUT.doc: OpenCV writes no images called .doc; try .png or .jpg"),
     (["FONT", "FONT/OUT.png"], "OUT.png can't be written"),
     (["absent.ttf", "OUT.png"], "absent.ttf: no such font file or folder"),
+    (["two\nlines.ttf", "OUT.png"], "two lines.ttf: no such font file or folder"),
     (["words.ttf", "OUT.png"], "words.ttf: not a font that can be read"),
     (["cut.ttf", "--out", "DIR", "--count", 3], "cut.ttf: not a font that can be read.*cut off"),
     (["empty", "OUT.png"], "empty: no .ttf or .otf file in this folder"),
