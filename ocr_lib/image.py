@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+import zlib
 from pathlib import Path
 from typing import Optional
 
@@ -14,7 +15,6 @@ from ocr_lib.errors import OCRError
 from ocr_lib.recipe import ImageRecipe
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xd9"
 # A marker and the length of its segment; in between, compressed data has no 0xff but before 0 and restart markers.
@@ -54,8 +54,8 @@ def decode_image(data: bytes) -> np.ndarray:
     """
     if not data:
         raise OCRError("the file is empty")
-    if _is_cut_off(data):
-        raise OCRError("the image is cut off")
+    if _is_damaged(data):
+        raise OCRError("the image is cut off or damaged")
     grey = _decode(data, cv2.IMREAD_GRAYSCALE)
     if grey is None:
         raise OCRError(_why_refused(data))
@@ -121,11 +121,23 @@ def _decode(data: bytes, flags: int) -> Optional[np.ndarray]:
         return None
 
 
-def _is_cut_off(data: bytes) -> bool:
+def _is_damaged(data: bytes) -> bool:
     # Some releases of OpenCV fill what a cut-off JPEG or PNG lacks with grey and say nothing.
     if data.startswith(_JPEG_START):
         return not _has_jpeg_end(data)
-    return data.startswith(_PNG_START) and _PNG_END not in data
+    return data.startswith(_PNG_START) and not _has_whole_png_chunks(data)
+
+
+def _has_whole_png_chunks(data: bytes) -> bool:
+    # A chunk is its length, name, content and checksum; a wrong checksum would make libpng print lines of its own.
+    position, name = len(_PNG_START), b""
+    while name != b"IEND":
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        name = data[position + 4 : position + 8]
+        if end > len(data) or zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            return False
+        position = end
+    return True
 
 
 def _has_jpeg_end(data: bytes) -> bool:

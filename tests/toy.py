@@ -36,7 +36,8 @@ def toy_recipe(*settings: Tuple[str, object]) -> Recipe:
 
 def toy_arguments(*settings: Tuple[str, object]) -> List[str]:
     """Return the toy task as arguments of lstm_ocr_train.py."""
-    return [f"--set={key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in [*SETTINGS, *settings]]
+    as_text = ((key, value if isinstance(value, str) else json.dumps(value)) for key, value in [*SETTINGS, *settings])
+    return [f"--set={key}={value}" for key, value in as_text]
 
 
 def toy_batches(recipe: Recipe, split: str, ranges: List[range]) -> List[Batch]:

@@ -61,12 +61,10 @@ def workers(process):
     """Return the ids of a run's rendering processes: the children of its fork server."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
             pid, parent = int(stat.parent.name), int(stat.read_text().rsplit(")", 1)[1].split()[1])
             if os.getpgid(pid) == process.pid and parent not in (process.pid, os.getpid()):
                 found.append(pid)
-        except (OSError, ProcessLookupError):
-            continue
     return found
 
 
@@ -219,7 +217,7 @@ def test_other_fonts_are_refused_when_resuming(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    "arguments, said",
     [
         (["--preset", "nonsense"], "mxnet-ctc"),
         (["--set", "network.hiden=3"], "network.hiden"),

@@ -95,7 +95,12 @@ class TestProbabilities:
         [
             {},
             {"convolutions": [{"filters": 3}], "layers": 2},
-            {"convolutions": [{"filters": 2}, {"filters": 3, "pool": [1, 2]}], "bidirectional": True, "layers": 2, "hidden": 5},
+            {
+                "convolutions": [{"filters": 2}, {"filters": 3, "pool": [1, 2]}],
+                "bidirectional": True,
+                "layers": 2,
+                "hidden": 5,
+            },
         ],
         ids=["raw", "conv", "two-conv"],
     )

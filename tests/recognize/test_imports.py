@@ -8,5 +8,5 @@ MODULES = ["ocr_lib.alphabet", "ocr_lib.recognize.ctc", "ocr_lib.recognize.decod
 
 def test_recognition_runs_without_mxnet():
     program = f"import sys; sys.modules['mxnet'] = None; import {', '.join(MODULES)}"
-    finished = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, timeout=60)
+    finished = subprocess.run([sys.executable, "-c", program], check=False, stderr=subprocess.PIPE, timeout=60)
     assert finished.returncode == 0, finished.stderr.decode()

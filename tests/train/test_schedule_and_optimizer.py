@@ -24,7 +24,7 @@ def rate(update, **settings):
 
 
 @pytest.mark.parametrize(
-    ("settings", "update", "expected"),
+    "settings, update, expected",
     [
         ({"schedule": "constant"}, 1, 1.0),
         ({"schedule": "constant"}, 10_000, 1.0),
@@ -84,7 +84,8 @@ def test_states_and_update_count_carry_an_optimizer_on(optimizer):
 
 
 def test_two_devices_train_like_one():
-    recipe = toy_recipe(("training.optimizer", "sgd"), ("network.convolutions", []))  # batch norm would see half batches
+    # No convolutions: batch normalisation sees half a batch on each device.
+    recipe = toy_recipe(("training.optimizer", "sgd"), ("network.convolutions", []))
     one, two = (module_after(recipe, contexts, 3, clip=0.5) for contexts in (mx.cpu(), [mx.cpu(0), mx.cpu(1)]))
     for name, value in values(one).items():
         np.testing.assert_allclose(values(two)[name], value, atol=1e-6, err_msg=name)
