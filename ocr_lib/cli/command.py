@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import signal
 import sys
 from typing import Callable, List, NoReturn, Optional
@@ -14,7 +15,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows defaults, but for those that say nothing."""
 
     def _get_help_string(self, action: argparse.Action) -> Optional[str]:
-        if action.default in (None, False) or action.nargs == 0:
+        if action.default in (None, False, [], math.inf) or action.nargs == 0:
             return action.help
         return super()._get_help_string(action)
 

@@ -80,17 +80,17 @@ def _train(args: argparse.Namespace) -> int:
         endless = endless_ranges(training.epoch_size, training.batch_size, progress.epoch, progress.batch)
         stream = pool.map(("train", indices) for indices in endless)
         batches = len(epoch_ranges(training.epoch_size, training.batch_size))
+        trainer = Trainer(
+            recipe,
+            OCRIter(stream, recipe, batches),
+            OCRIter(validation, recipe, len(validation), pad=True),
+            store,
+            progress,
+            devices,
+        )
         log = TrainingLog(args.log_dir or Path(f"{args.prefix}-log"), progress.updates, args.quiet)
         try:
-            stopped = Trainer(
-                recipe,
-                OCRIter(stream, recipe, batches),
-                OCRIter(validation, recipe, len(validation), pad=True),
-                store,
-                progress,
-                log,
-                devices,
-            ).run(Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
+            stopped = trainer.run(log, Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
         finally:
             log.close(progress.history)
     return _conclude(args.prefix, store.best(), stopped)
@@ -114,13 +114,15 @@ def _recipe(args: argparse.Namespace, manifest: Optional[Manifest]) -> Recipe:
 def _limit_threads(count: int) -> None:
     if count < 1:
         raise OCRError(f"--cpu must be at least 1, not {count}")
-    os.environ["OMP_NUM_THREADS"] = str(count)  # read when MXNet is loaded
+    # More threads than cores only wait for each other. The variable is read when MXNet is loaded.
+    os.environ["OMP_NUM_THREADS"] = str(min(count, os.cpu_count() or count))
 
 
 def _conclude(prefix: str, best: Optional[Saved], stopped: Optional[str]) -> int:
     if best:
         accuracy, cer = best.metrics["accuracy"], best.metrics["cer"]
         logger.info("Best: %s%s, accuracy %.4f, CER %.4f", prefix, best.params, accuracy, cer)
+        logger.info("To read an image with it: lstm_ocr_infer.py --prefix %s IMAGE", prefix)
     if stopped:
         logger.warning("Stopped by %s; --resume goes on from here", stopped)
         return 128 + signal.Signals[stopped]

@@ -1,5 +1,6 @@
 """Checkpoints as training writes them: never half, and enough to go on as if nothing had happened."""
 
+import glob
 from pathlib import Path
 from typing import Dict, Optional
 
@@ -111,7 +112,7 @@ class Store:
 
     def _clear_the_way(self) -> None:
         prefix = Path(self.prefix)
-        for left_by_a_kill in prefix.parent.glob(f".{prefix.name}-*.tmp"):
+        for left_by_a_kill in prefix.parent.glob(f".{glob.escape(prefix.name)}-*.tmp"):
             left_by_a_kill.unlink()
         if self._stale:
             manifest_path(self.prefix).unlink(missing_ok=True)

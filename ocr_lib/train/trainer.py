@@ -53,7 +53,6 @@ class Trainer:
         Where checkpoints go, and where the one to resume lies.
     progress : Progress
         Where the run stands: at the beginning, or where the store's run stopped.
-    log : TrainingLog
     contexts : list of mxnet.Context
         Devices; each batch is split among them.
 
@@ -70,7 +69,6 @@ class Trainer:
         validation: OCRIter,
         store: Store,
         progress: Progress,
-        log: TrainingLog,
         contexts: List["mx.Context"],
     ) -> None:
         self._recipe = recipe
@@ -78,7 +76,7 @@ class Trainer:
         self._validation_samples = validation
         self._store = store
         self._progress = progress
-        self._log = log
+        self._log: TrainingLog
         self._began = time.monotonic()
         mx.random.seed(recipe.seed)
         self._module = mx.mod.Module(training_symbol(recipe), label_names=["label"], context=contexts)
@@ -92,8 +90,14 @@ class Trainer:
         if progress.sums:
             restore_sums(self._metrics, progress.sums)
 
-    def run(self, limits: Limits) -> Optional[str]:
+    def run(self, log: TrainingLog, limits: Limits) -> Optional[str]:
         """Train until the recipe's epochs are done, a limit is reached or a signal comes.
+
+        Parameters
+        ----------
+        log : TrainingLog
+            What to tell of it.
+        limits : Limits
 
         Returns
         -------
@@ -105,6 +109,7 @@ class Trainer:
         OCRError
             If the loss is no longer a number.
         """
+        self._log = log
         progress = self._progress
         if not self._store.progress():
             self._commit({}, is_best=False)

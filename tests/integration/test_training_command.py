@@ -14,10 +14,14 @@ import termios
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256
+from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.manifest import read_manifest
+from ocr_lib.net.warpctc import find_library
 from tests.toy import FONT, toy_arguments
 
 ROOT = Path(__file__).parents[2]
@@ -261,6 +265,7 @@ def test_warpctc_without_its_library_says_how_to_get_it(tmp_path):
     assert result.returncode == 1
     assert str(tmp_path) in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_moved_checkpoint_is_a_whole_one(undisturbed, tmp_path):
@@ -271,3 +276,35 @@ def test_a_moved_checkpoint_is_a_whole_one(undisturbed, tmp_path):
             shutil.move(str(path), str(tmp_path / "there" / path.name.replace("ocr-", "model-")))
     assert run(resumed(tmp_path / "there" / "model", "--epochs", "2")).returncode == 0
     assert hashes(tmp_path / "there" / "model")["model-0002.params"] == undisturbed["ocr-0002.params"]
+
+
+@pytest.fixture(scope="module")
+def with_warpctc(tmp_path_factory):
+    """The prefix of a run that was as undisturbed, but trained with Baidu's library."""
+    try:
+        find_library()
+    except OCRError as error:
+        pytest.skip(str(error))
+    prefix = tmp_path_factory.mktemp("warpctc") / "ocr"
+    result = run(command(prefix, "--loss", "warpctc"))
+    assert result.returncode == 0, result.stderr
+    return prefix
+
+
+def test_warpctc_trains_the_same_model(with_warpctc, undisturbed, tmp_path):
+    with_ctc = tmp_path / "ocr"
+    assert run(command(with_ctc, settings=(("training.epochs", 1),))).returncode == 0
+    first, same = (load_checkpoint(str(prefix), 1).arg_params for prefix in (with_warpctc, with_ctc))
+    for name, array in first.items():
+        np.testing.assert_allclose(array.asnumpy(), same[name].asnumpy(), atol=0.01, err_msg=name)
+
+
+def test_checkpoints_of_both_losses_are_interchangeable(with_warpctc, tmp_path):
+    shutil.copytree(with_warpctc.parent, tmp_path / "copy")
+    prefix = tmp_path / "copy" / "ocr"
+    environment = {**os.environ, "WARPCTC_PATH": str(tmp_path)}  # no library there: ctc alone must do
+    result = run(resumed(prefix, "--loss", "ctc", "--epochs", str(EPOCHS + 1)), env=environment)
+    assert result.returncode == 0, result.stderr
+    saved = read_manifest(str(prefix)).saved
+    assert [s.epoch for s in saved] == list(range(1, EPOCHS + 2))
+    assert saved[-1].metrics["loss"] < 1.5 * saved[-2].metrics["loss"]

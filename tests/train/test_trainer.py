@@ -34,14 +34,12 @@ class Run:
         fixed = toy_batches(self.recipe, "validation", epoch_ranges(training.validation_size, training.batch_size))
         store = Store(self.prefix, read_manifest(self.prefix), resume)
         self.progress = store.progress() or Progress()
-        self.log = TrainingLog(self.log_dir, self.progress.updates)
         self.trainer = Trainer(
             self.recipe,
             OCRIter(self._endless(self.progress.batch), self.recipe, len(ranges)),
             OCRIter(fixed, self.recipe, len(fixed), pad=True),
             store,
             self.progress,
-            self.log,
             [mx.cpu()],
         )
 
@@ -52,10 +50,11 @@ class Run:
             position += 1
 
     def __call__(self, **limits):
+        log = TrainingLog(self.log_dir, self.progress.updates)
         try:
-            return self.trainer.run(Limits(**limits))
+            return self.trainer.run(log, Limits(**limits))
         finally:
-            self.log.close(self.progress.history)
+            log.close(self.progress.history)
 
 
 @pytest.fixture(autouse=True)
