@@ -12,6 +12,9 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Commands that the tests run elsewhere report to this file too.
+export COVERAGE_FILE := $(CURDIR)/.coverage
+
 # The first that can run MXNet 1.9.1 is taken; `make install PYTHON=/path/to/python` names another.
 PYTHON ?=
 comma := ,
