@@ -247,7 +247,8 @@ def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
     Parameters
     ----------
     settings : iterable of (str, object)
-        Dotted keys and values, as in ``("network.hidden", 64)``.
+        Dotted keys and values, as in ``("network.hidden", 64)``. A value may be given as JSON text, unless it is to be
+        a text itself.
 
     Raises
     ------
@@ -265,15 +266,15 @@ def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
         if last not in node:
             close = [k for k in _keys(tree) if k.rsplit(".", 1)[-1] == last]
             raise OCRError(f"{key}: no such key in a recipe" + (f"; did you mean {close[0]}?" if close else ""))
-        node[last] = value
+        node[last] = _value(value, node[last])
     try:
         return msgspec.convert(tree, Recipe)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise OCRError(f"recipe: {error}") from error
 
 
-def parse_setting(text: str) -> Tuple[str, Any]:
-    """Split ``key=value``; the value is JSON, or else a plain string.
+def parse_setting(text: str) -> Tuple[str, str]:
+    """Split ``key=value``, for `override`.
 
     Raises
     ------
@@ -283,10 +284,16 @@ def parse_setting(text: str) -> Tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise OCRError(f"--set {text}: expected key=value, as in network.hidden=64")
+    return key.strip(), value
+
+
+def _value(given: Any, current: Any) -> Any:
+    if not isinstance(given, str) or isinstance(current, str):
+        return given
     try:
-        return key.strip(), msgspec.json.decode(value)
+        return msgspec.json.decode(given)
     except (msgspec.DecodeError, UnicodeEncodeError):
-        return key.strip(), value
+        return given
 
 
 def _keys(tree: Dict[str, Any], prefix: str = "") -> List[str]:

@@ -209,22 +209,33 @@ def test_override_names_an_unknown_key(key, message):
 
 
 @pytest.mark.parametrize(
-    "text, expected",
+    "text, value",
     [
-        ("network.hidden=64", ("network.hidden", 64)),
-        (" network.hidden = 64", ("network.hidden", 64)),
-        ("training.learning_rate=1e-3", ("training.learning_rate", 0.001)),
-        ("captcha.font_sizes=[16, 32]", ("captcha.font_sizes", [16, 32])),
-        ("network.bidirectional=true", ("network.bidirectional", True)),
-        ("network.cell=fused", ("network.cell", "fused")),
-        ('text.alphabet="0123"', ("text.alphabet", "0123")),
-        ("text.alphabet=a=b", ("text.alphabet", "a=b")),
-        ("name=", ("name", "")),
-        ("name=\udcff", ("name", "\udcff")),
+        ("network.hidden=65", 65),
+        (" network.hidden = 65", 65),
+        ("training.learning_rate=1e-5", 1e-5),
+        ("captcha.font_sizes=[16, 32]", (16, 32)),
+        ("network.bidirectional=true", True),
+        ("network.cell=unrolled", "unrolled"),
+        ('network.convolutions=[{"filters": 8}]', (Convolution(8),)),
+        ("text.alphabet=0123", "0123"),
+        ("text.alphabet=123", "123"),
+        ('text.alphabet="x', '"x'),
+        ("text.alphabet=a=b", "a=b"),
+        ("name=", ""),
     ],
 )
-def test_parse_setting(text, expected):
-    assert parse_setting(text) == expected
+def test_settings_are_json_or_plain_text(text, value):
+    key, _ = parse_setting(text)
+    recipe = override(Recipe(), [parse_setting(text)])
+    for part in key.split("."):
+        recipe = getattr(recipe, part)
+    assert recipe == value
+
+
+def test_a_setting_that_is_no_unicode_is_refused():
+    with pytest.raises(OCRError, match="surrogates"):
+        override(Recipe(), [parse_setting("network.hidden=\udcff")])
 
 
 def test_parse_setting_wants_an_equals_sign():
