@@ -78,6 +78,8 @@ def load_arrays(path: Path) -> Arrays:
         arrays = mx.nd.load(str(path))
     except (mx.base.MXNetError, UnicodeDecodeError) as error:
         raise OCRError(f"{path}: cut off, or not a file of MXNet arrays") from error
+    if not arrays:  # MXNet forgets that a file of no arrays was one of named arrays
+        return {}
     if not isinstance(arrays, dict):
         raise OCRError(f"{path}: the arrays in this file have no names")
     return arrays

@@ -138,8 +138,7 @@ def test_killed_amidst_an_epoch_and_resumed_is_as_undisturbed(undisturbed, tmp_p
     assert not list(tmp_path.glob(".*.tmp"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", range(12))
+@pytest.mark.parametrize("moment", [0, *(pytest.param(moment, marks=pytest.mark.slow) for moment in range(1, 12))])
 def test_killed_again_and_again_at_any_moment(undisturbed, tmp_path, moment):
     prefix = tmp_path / "ocr"
     with begun(command(prefix)):
