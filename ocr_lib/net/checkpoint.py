@@ -61,6 +61,8 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
     params_path = verified(prefix, suffix, manifest)
     symbol = _load_symbol(verified(prefix, SYMBOL, manifest))
     arg_params, aux_params = split_params(load_arrays(params_path))
+    if not arg_params:
+        raise OCRError(f"{params_path}: there are no parameters in this file")
     is_original = manifest is None and not Path(prefix + RECIPE).exists()
     recipe = _original_recipe(symbol, arg_params, prefix) if is_original else read_recipe(prefix, manifest)
     return Checkpoint(symbol, arg_params, aux_params, recipe, is_original, params_path)
