@@ -71,13 +71,15 @@ def decode_image(data: bytes) -> np.ndarray:
     return np.rint(ink * opacity + 255 * (1 - opacity)).astype(np.uint8)
 
 
-def fit(image: np.ndarray, recipe: ImageRecipe) -> np.ndarray:
+def fit(image: np.ndarray, recipe: ImageRecipe, out: Optional[np.ndarray] = None) -> np.ndarray:
     """Bring a grey image to the network's size.
 
     Parameters
     ----------
     image : numpy.ndarray
         (H, W) uint8 of any size.
+    out : numpy.ndarray, optional
+        The array to write to.
 
     Returns
     -------
@@ -85,9 +87,8 @@ def fit(image: np.ndarray, recipe: ImageRecipe) -> np.ndarray:
         (recipe.height, recipe.width) uint8.
     """
     shrinks = image.shape[0] >= recipe.height and image.shape[1] >= recipe.width
-    return cv2.resize(
-        image, (recipe.width, recipe.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (recipe.width, recipe.height), dst=out, interpolation=interpolation)
 
 
 def dark_on_light(image: np.ndarray) -> np.ndarray:

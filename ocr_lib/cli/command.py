@@ -37,6 +37,16 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def num_proc(text: str) -> Optional[int]:
+    """Read ``--num_proc``: a number of worker processes, or None for "auto"."""
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
+
+
 def run_command(
     parser: argparse.ArgumentParser,
     command: Callable[[argparse.Namespace], int],

@@ -1,38 +1,41 @@
 """``captcha_generator.py``: write one captcha, or a data set of them with their texts."""
 
 import argparse
-import os
 import secrets
 import sys
 from functools import partial
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Literal, Optional, Tuple
 
 import msgspec
 import numpy as np
 from tqdm import tqdm
 
 from ocr_lib.alphabet import DIGITS
-from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.cv import cv2
-from ocr_lib.data.captcha import CaptchaRenderer
 from ocr_lib.data.fonts import find_fonts
-from ocr_lib.data.source import draw_text, sample_generator
+from ocr_lib.data.source import draw_texts, make_renderer, renderer_modules, sample_draws
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256, write_atomic
-from ocr_lib.recipe import CaptchaRecipe, Seed, TextRecipe, decode_json, encode_json
+from ocr_lib.recipe import RENDERERS, CaptchaRecipe, Seed, TextRecipe, decode_json, encode_json
 
 FILES_PER_TASK = 20
 LABELS = "labels.tsv"
 SETTINGS = "captchas.json"
+FORMAT = 2
 
 Labels = List[Tuple[str, str]]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that a data set's images depend on; kept beside them, so that a run that was stopped can be continued."""
+    """All that a data set's images depend on; kept beside them, so that a run that was stopped can be continued.
 
+    The format is raised whenever the same settings come to mean other images.
+    """
+
+    format: Literal[2]
     seed: Seed
     text: TextRecipe
     captcha: CaptchaRecipe
@@ -44,20 +47,21 @@ class FileWriter:
 
     def __init__(self, settings: Settings, fonts: List[Path], directory: Path) -> None:
         self._settings = settings
-        self._renderer = CaptchaRenderer(settings.captcha, fonts)
+        self._renderer = make_renderer(settings.captcha, fonts, settings.text.alphabet)
         self._directory = directory
 
     def __call__(self, indices: range) -> Labels:
         """Write those that are not there yet."""
-        labels = []
-        for index in indices:
-            rng = sample_generator("files", self._settings.seed, index)
-            text = draw_text(self._settings.text, rng)
-            path = self._directory / f"{index:06d}.png"
-            if not path.exists():
-                write_atomic(path, encode_image(self._renderer.grey(text, rng), path), sync=False)
-            labels.append((path.name, text))
-        return labels
+        settings = self._settings
+        draws = sample_draws("files", settings.seed, indices, settings.text.max_length)
+        texts = draw_texts(settings.text, draws.text)
+        paths = [self._directory / f"{index:06d}.png" for index in indices]
+        missing = [i for i, path in enumerate(paths) if not path.exists()]
+        if missing:
+            images = self._renderer.render([texts[i] for i in missing], draws.image[missing])
+            for i, image in zip(missing, images):
+                write_atomic(paths[i], encode_image(image, paths[i]), sync=False)
+        return [(path.name, text) for path, text in zip(paths, texts)]
 
 
 def encode_image(image: "np.ndarray", path: Path) -> bytes:
@@ -96,7 +100,10 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--seed", type=int, help="same seed, same images (default: random; 0 for a data set)")
     parser.add_argument("--count", type=int, help="images in the data set")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the data set")
-    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="worker processes that write a data set")
+    parser.add_argument("--renderer", choices=RENDERERS, default="fast", help="ours, compiled, or the captcha package")
+    parser.add_argument(
+        "--num_proc", type=num_proc, default="auto", help="worker processes that write a data set, or as many as pay"
+    )
     return run_command(parser, _generate, argv)
 
 
@@ -107,9 +114,10 @@ def _generate(args: argparse.Namespace) -> int:
         raise OCRError("--num is the text of the one captcha that goes to OUTPUT")
     seed = args.seed if args.seed is not None else secrets.randbits(32) if args.out is None else 0
     text = {"alphabet": args.alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
-    captcha = {"width": args.width, "height": args.height}
+    captcha = {"width": args.width, "height": args.height, "renderer": args.renderer}
+    tree: Dict[str, Any] = {"format": FORMAT, "seed": seed, "text": text, "captcha": captcha, "fonts": []}
     try:
-        settings = msgspec.convert({"seed": seed, "text": text, "captcha": captcha, "fonts": []}, Settings)
+        settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
         raise OCRError(f"the captchas can't be like this: {error}") from error
     fonts = find_fonts(args.font_path, args.num or args.alphabet, settings.captcha.font_sizes)
@@ -120,9 +128,10 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
-    rng = sample_generator("files", settings.seed, 0)
-    text = args.num or draw_text(settings.text, rng)
-    image = CaptchaRenderer(settings.captcha, fonts).grey(text, rng)
+    characters = args.num or settings.text.alphabet
+    draws = sample_draws("files", settings.seed, range(1), max(len(args.num or ""), settings.text.max_length))
+    text = args.num or draw_texts(settings.text, draws.text)[0]
+    image = make_renderer(settings.captcha, fonts, characters).render([text], draws.image)[0]
     write_atomic(args.output, encode_image(image, args.output))
     said = f"digits {[int(c) for c in text]}" if text.isdecimal() and text.isascii() else f"text {text}"
     print(f"Captcha image with {said} written to {args.output}")
@@ -136,7 +145,7 @@ def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Pa
     work = partial(FileWriter, settings, fonts, args.out)
     labels: Labels = []
     hide = args.quiet or not sys.stderr.isatty()
-    with OrderedPool[range, Labels](work, args.num_proc) as pool, tqdm(
+    with OrderedPool[range, Labels](work, args.num_proc, renderer_modules(settings.captcha)) as pool, tqdm(
         total=args.count, unit="image", disable=hide, leave=False
     ) as bar:
         _claim(args.out, settings, args.count)

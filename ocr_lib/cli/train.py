@@ -10,19 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import List, Optional
 
-from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.data.fonts import find_fonts
-from ocr_lib.data.source import Batch, CaptchaSource, Task
+from ocr_lib.data.source import Batch, CaptchaSource, Task, renderer_modules
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256
 from ocr_lib.net.manifest import Manifest, Saved, claim, read_recipe
-from ocr_lib.recipe import Recipe, load_preset, override, parse_setting, preset_names
+from ocr_lib.recipe import RENDERERS, Recipe, load_preset, override, parse_setting, preset_names
 from ocr_lib.train.progress import Progress
 
 logger = logging.getLogger("ocr_lib.train")
 
 DEFAULT_PRESET = "captcha"
+WORKER_NICENESS = 5
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -40,7 +41,12 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe, as in network.hidden=64"
     )
-    parser.add_argument("--num_proc", type=int, default=os.cpu_count(), help="worker processes that render images")
+    parser.add_argument(
+        "--num_proc", type=num_proc, default="auto", help="worker processes that render images, or as many as it takes"
+    )
+    parser.add_argument(
+        "--renderer", choices=RENDERERS, help="what draws: ours, compiled, or the captcha package (default: fast)"
+    )
     parser.add_argument("--cpu", type=int, help="threads to train with on the CPU (default: one a core)")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to train on; 0 trains on the CPU")
     parser.add_argument("--resume", action="store_true", help="go on where the run at --prefix stopped or was killed")
@@ -61,7 +67,7 @@ def _train(args: argparse.Namespace) -> int:
         _limit_threads(args.cpu)
     work = partial(CaptchaSource, recipe, fonts)
     # The workers start while MXNet loads.
-    with OrderedPool[Task, Batch](work, args.num_proc) as pool:
+    with OrderedPool[Task, Batch](work, args.num_proc, renderer_modules(recipe.captcha), WORKER_NICENESS) as pool:
         from ocr_lib.data.iterator import OCRIter, endless_ranges, epoch_ranges
         from ocr_lib.mx import contexts
         from ocr_lib.train.log import TrainingLog
@@ -103,6 +109,8 @@ def _recipe(args: argparse.Namespace, manifest: Optional[Manifest]) -> Recipe:
             settings.append((f"training.{key}", value))
     if args.seed is not None:
         settings.append(("seed", args.seed))
+    if args.renderer is not None:
+        settings.append(("captcha.renderer", args.renderer))
     if not args.resume:
         return override(load_preset(args.preset), settings)
     for key, _ in settings:

@@ -1,7 +1,7 @@
 """Captcha images, drawn by the `captcha` package from a random stream of ours.
 
 The package draws from the `secrets` module, which can't be seeded. The seam is that one name inside ``captcha.image``:
-while an image is drawn it stands for `UniformDraws`, which answers in the same terms from a seeded generator.
+while an image is drawn it stands for `UniformDraws`, which answers in the same terms from numbers that it is given.
 """
 
 import contextlib
@@ -16,26 +16,29 @@ from PIL import Image
 from ocr_lib.cv import cv2
 from ocr_lib.recipe import CaptchaRecipe
 
-_DRAWS_PER_REFILL = 128
 _seam = threading.Lock()
 
 
+def num_draws(length: int) -> int:
+    """Return how many random numbers a captcha with a text of `length` characters takes at most.
+
+    They are 7 for colours, 60 for dots, 6 for the arc; for each character 1 that says whether a space comes before it;
+    and for each of the two 10 for its shape and 1 for its place.
+    """
+    return 7 + 60 + 6 + length * (1 + 2 * 11)
+
+
 class UniformDraws:
-    """What ``captcha.image`` uses of `secrets`, each answer made from one uniform number in [0, 1).
+    """What ``captcha.image`` uses of `secrets`, each answer made from one uniform number.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        Where the uniform numbers come from.
+    draws : numpy.ndarray
+        (D,) float64 in [0, 1), to be taken in order.
     """
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._uniform = self._stream(rng).__next__
-
-    @staticmethod
-    def _stream(rng: np.random.Generator) -> Iterator[float]:
-        while True:
-            yield from rng.random(_DRAWS_PER_REFILL).tolist()
+    def __init__(self, draws: np.ndarray) -> None:
+        self._uniform = iter(draws.tolist()).__next__
 
     def randbelow(self, bound: int) -> int:
         """Return an int in [0, bound)."""
@@ -62,22 +65,40 @@ class CaptchaRenderer:
     """
 
     def __init__(self, recipe: CaptchaRecipe, fonts: Sequence[Path]) -> None:
+        self._recipe = recipe
         self._package = captcha.image.ImageCaptcha(
             recipe.width, recipe.height, [str(font) for font in fonts], recipe.font_sizes
         )
-        for name in ("rotate", "warp_dx", "warp_dy"):
+        for name in ("offset_dx", "offset_dy", "rotate", "warp_dx", "warp_dy"):
             setattr(self._package, f"character_{name}", getattr(recipe, f"character_{name}"))
         self._package.word_space_probability = recipe.word_space_probability
         self._package.word_offset_dx = recipe.word_offset_dx
+        self._package.lookup_table = list(recipe.masks)
 
-    def draw(self, text: str, rng: np.random.Generator) -> Image.Image:
-        """Draw a captcha in colour; the same `rng` state draws the same image."""
-        with _secrets_replaced(UniformDraws(rng)):
-            return self._package.generate_image(text)
+    def draw(self, text: str, draws: np.ndarray) -> Image.Image:
+        """Draw a captcha in colour; the same draws, (D,) in [0, 1), draw the same image."""
+        with _secrets_replaced(UniformDraws(draws)):
+            return self._package.generate_image(text, self._recipe.bg_color, self._recipe.fg_color)
 
-    def grey(self, text: str, rng: np.random.Generator) -> np.ndarray:
-        """Draw a captcha in grey, (recipe.height, recipe.width) uint8."""
-        return cv2.cvtColor(np.asarray(self.draw(text, rng)), cv2.COLOR_RGB2GRAY)
+    def render(self, texts: Sequence[str], draws: np.ndarray) -> np.ndarray:
+        """Draw captchas in grey.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            N texts, not empty.
+        draws : numpy.ndarray
+            (N, D) float64 in [0, 1), D at least `num_draws` of the longest text.
+
+        Returns
+        -------
+        numpy.ndarray
+            (N, recipe.height, recipe.width) uint8.
+        """
+        images = np.empty((len(texts), self._recipe.height, self._recipe.width), np.uint8)
+        for image, text, row in zip(images, texts, draws):
+            cv2.cvtColor(np.asarray(self.draw(text, row)), cv2.COLOR_RGB2GRAY, dst=image)
+        return images
 
 
 @contextlib.contextmanager

@@ -1,17 +1,18 @@
 """Samples as pure functions of (recipe, split, seed, index)."""
 
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Protocol, Sequence, Tuple
 
 import numpy as np
 
-from ocr_lib.data.captcha import CaptchaRenderer
+from ocr_lib.data.captcha import CaptchaRenderer, num_draws
 from ocr_lib.image import fit
-from ocr_lib.recipe import Recipe, TextRecipe
+from ocr_lib.recipe import CaptchaRecipe, Recipe, TextRecipe
 
 Task = Tuple[str, range]
 
 SPLITS = ("train", "validation", "test", "files")
+_DRAWS_PER_COUNT = 4
 
 
 class Batch(NamedTuple):
@@ -29,19 +30,61 @@ class Batch(NamedTuple):
     texts: List[str]
 
 
-def sample_generator(split: str, seed: int, index: int) -> np.random.Generator:
-    """Return the random generator of one sample.
+class Renderer(Protocol):
+    """What draws texts: ``render(texts, draws)`` returns (N, H, W) uint8, `draws` being (N, D) in [0, 1)."""
 
-    Philox is counter-based (Salmon et al. 2011): each (seed, split, index) has a stream of 2**128 numbers of its own,
-    so that samples can be made in any order by any number of processes.
+    def render(self, texts: Sequence[str], draws: np.ndarray) -> np.ndarray:
+        """Draw captchas in grey."""
+
+
+class Draws(NamedTuple):
+    """The random numbers of consecutive samples, uniform in [0, 1).
+
+    Attributes
+    ----------
+    text : numpy.ndarray
+        (N, 1 + max_length), for the length of a text and for each character.
+    image : numpy.ndarray
+        (N, D), for the renderer.
     """
-    return np.random.Generator(np.random.Philox(key=[seed, SPLITS.index(split)], counter=[0, 0, index, 0]))
+
+    text: np.ndarray
+    image: np.ndarray
 
 
-def draw_text(recipe: TextRecipe, rng: np.random.Generator) -> str:
-    """Draw a text: its length uniform, then each character."""
-    length = rng.integers(recipe.min_length, recipe.max_length, endpoint=True)
-    return "".join(recipe.alphabet[i] for i in rng.integers(len(recipe.alphabet), size=length))
+def sample_draws(split: str, seed: int, indices: range, max_length: int) -> Draws:
+    """Return the random numbers of samples of a split.
+
+    They come from Philox, which is counter-based (Salmon et al. 2011): its key is (seed, split), and each index has
+    counts of its own, as many as the longest text may take. So samples can be made in any order by any number of
+    processes, and a range of them from one block of numbers.
+    """
+    for_text = 1 + max_length
+    counts = -(-(for_text + num_draws(max_length)) // _DRAWS_PER_COUNT)
+    philox = np.random.Philox(key=[seed, SPLITS.index(split)], counter=indices.start * counts)
+    draws = np.random.Generator(philox).random((len(indices), counts * _DRAWS_PER_COUNT))
+    return Draws(draws[:, :for_text], draws[:, for_text:])
+
+
+def draw_texts(recipe: TextRecipe, draws: np.ndarray) -> List[str]:
+    """Draw texts from `Draws.text`: the length of each, uniform, then each character."""
+    lengths = recipe.min_length + (draws[:, 0] * (recipe.max_length - recipe.min_length + 1)).astype(int)
+    codes = (draws[:, 1:] * len(recipe.alphabet)).astype(int)
+    return ["".join(recipe.alphabet[code] for code in row[:n]) for row, n in zip(codes.tolist(), lengths.tolist())]
+
+
+def renderer_modules(recipe: CaptchaRecipe) -> List[str]:
+    """Return the modules that drawing takes, for processes to import beforehand."""
+    return [__name__, "ocr_lib.data.fast"] if recipe.renderer == "fast" else [__name__]
+
+
+def make_renderer(recipe: CaptchaRecipe, fonts: Sequence[Path], characters: str) -> Renderer:
+    """Return the renderer that a recipe names, for texts of these characters."""
+    if recipe.renderer == "captcha":
+        return CaptchaRenderer(recipe, fonts)
+    from ocr_lib.data.fast import FastRenderer  # loads compiled code, for those that draw
+
+    return FastRenderer(recipe, fonts, characters)
 
 
 class CaptchaSource:
@@ -55,16 +98,15 @@ class CaptchaSource:
 
     def __init__(self, recipe: Recipe, fonts: Sequence[Path]) -> None:
         self._recipe = recipe
-        self._renderer = CaptchaRenderer(recipe.captcha, fonts)
-
-    def sample(self, split: str, index: int) -> Tuple[np.ndarray, str]:
-        """Return the image, (H, W) uint8 at the network's size, and its text."""
-        rng = sample_generator(split, self._recipe.seed, index)
-        text = draw_text(self._recipe.text, rng)
-        return fit(self._renderer.grey(text, rng), self._recipe.image), text
+        self._renderer = make_renderer(recipe.captcha, fonts, recipe.text.alphabet)
 
     def __call__(self, task: Task) -> Batch:
         """Return the samples of a split with these indices."""
         split, indices = task
-        samples = [self.sample(split, index) for index in indices]
-        return Batch(np.stack([image for image, _ in samples]), [text for _, text in samples])
+        recipe = self._recipe
+        draws = sample_draws(split, recipe.seed, indices, recipe.text.max_length)
+        texts = draw_texts(recipe.text, draws.text)
+        images = np.empty((len(texts), recipe.image.height, recipe.image.width), np.uint8)
+        for image, drawn in zip(images, self._renderer.render(texts, draws.image)):
+            fit(drawn, recipe.image, image)
+        return Batch(images, texts)

@@ -2,14 +2,17 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import time
 import traceback
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any, Callable, Deque, Generic, Iterable, Iterator, Optional, TypeVar
+from typing import Any, Callable, Deque, Generic, Iterable, Iterator, Optional, Sequence, TypeVar
 
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
@@ -19,6 +22,8 @@ Result = TypeVar("Result")
 
 MAX_ATTEMPTS = 5
 _PREFETCH_PER_WORKER = 3
+_WINDOW_S = 1.0
+_WAITING_SHARE = 0.01
 
 
 class WorkerError(Exception):
@@ -39,8 +44,13 @@ class OrderedPool(Generic[Task, Result]):
     ----------
     make_work : callable
         Called once in every worker, returns the function that does a task. It must pickle, as tasks and results must.
-    num_workers : int
-        Processes to run.
+    num_workers : int, optional
+        Processes to run. Left out, it is one at first, and another whenever results were waited for, up to the number
+        of cores.
+    preload : sequence of str
+        Modules that processes need: imported once, and shared by them.
+    niceness : int
+        By how much processes give way to others, as ``nice`` has it.
 
     Raises
     ------
@@ -48,16 +58,24 @@ class OrderedPool(Generic[Task, Result]):
         If `num_workers` is less than 1.
     """
 
-    def __init__(self, make_work: Callable[[], Callable[[Task], Result]], num_workers: int) -> None:
-        if num_workers < 1:
+    def __init__(
+        self,
+        make_work: Callable[[], Callable[[Task], Result]],
+        num_workers: Optional[int] = None,
+        preload: Sequence[str] = (),
+        niceness: int = 0,
+    ) -> None:
+        if num_workers is not None and num_workers < 1:
             raise OCRError(f"--num_proc must be at least 1, not {num_workers}")
-        self._make_work = make_work
-        self._prefetch = num_workers * _PREFETCH_PER_WORKER
+        self._max_workers = num_workers or os.cpu_count() or 1
+        self._prefetch = self._max_workers * _PREFETCH_PER_WORKER
         self._futures: Deque[Future[Result]] = deque()
-        self._threads = ThreadPoolExecutor(num_workers)
+        self._threads = ThreadPoolExecutor(self._max_workers)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        for _ in range(num_workers):
-            self._idle.put(_Worker(make_work))
+        self._start_worker: Callable[[], _Worker] = partial(_Worker, make_work, preload, niceness)
+        self.num_workers = 0
+        for _ in range(num_workers or 1):
+            self._grow()
 
     def map(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield the result of each task, in order, working a bounded number of tasks ahead.
@@ -72,8 +90,16 @@ class OrderedPool(Generic[Task, Result]):
         remaining = iter(tasks)
         try:
             self._submit(islice(remaining, self._prefetch))
+            window, waited = None, 0.0  # from the first result on, as that takes as long as a worker takes to start
             while self._futures:
+                began = time.perf_counter()
                 result = self._futures.popleft().result()
+                now = time.perf_counter()
+                waited += now - began
+                if window is None or now - window >= _WINDOW_S:
+                    if window is not None and waited > _WAITING_SHARE * (now - window):
+                        self._grow()
+                    window, waited = now, 0.0
                 self._submit(islice(remaining, 1))
                 yield result
         finally:
@@ -91,6 +117,11 @@ class OrderedPool(Generic[Task, Result]):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _grow(self) -> None:
+        if self.num_workers < self._max_workers:
+            self._idle.put(self._start_worker())
+            self.num_workers += 1
 
     def _submit(self, tasks: Iterable[Task]) -> None:
         self._futures.extend(self._threads.submit(self._do, task) for task in tasks)
@@ -110,12 +141,15 @@ class OrderedPool(Generic[Task, Result]):
 class _Worker(Generic[Task, Result]):
     """A worker process seen from its parent, and the next one when it dies."""
 
-    def __init__(self, make_work: Callable[[], Callable[[Task], Result]]) -> None:
+    def __init__(
+        self, make_work: Callable[[], Callable[[Task], Result]], preload: Sequence[str], niceness: int
+    ) -> None:
         self._make_work = make_work
+        self._niceness = niceness
         # Workers of a fork server start within milliseconds and share the modules it has imported.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
         self._context: Any = multiprocessing.get_context(method)
-        self._context.set_forkserver_preload(["ocr_lib.data.source", __name__])
+        self._context.set_forkserver_preload([__name__, *preload])
         self._start()
 
     def do(self, task: Task) -> Result:
@@ -149,7 +183,9 @@ class _Worker(Generic[Task, Result]):
 
     def _start(self) -> None:
         self._connection, theirs = self._context.Pipe()
-        self._process = self._context.Process(target=_serve, args=(self._make_work, theirs), daemon=True)
+        self._process = self._context.Process(
+            target=_serve, args=(self._make_work, self._niceness, theirs), daemon=True
+        )
         # Processes started under a blocked SIGINT never see Ctrl-C: only the parent acts on it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -159,8 +195,9 @@ class _Worker(Generic[Task, Result]):
             theirs.close()
 
 
-def _serve(make_work: Callable[[], Callable[[Task], Result]], connection: Connection) -> None:
+def _serve(make_work: Callable[[], Callable[[Task], Result]], niceness: int, connection: Connection) -> None:
     """Answer tasks until the other end of the pipe is closed, be it that the parent is gone."""
+    os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     work: Optional[Callable[[Task], Result]] = None
