@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-all lint clean
+.PHONY: help install demo test test-all bench lint clean
 MAKEFLAGS += --no-print-directory
 
 # Pins reach the environments that pip builds packages in by these variables only, not by `pip install -c`.
@@ -40,6 +40,7 @@ export PROBE
 define IMPORTS
 from ocr_lib.mx import mx
 import captcha.image, fontTools.ttLib, matplotlib.pyplot, msgspec, rapidfuzz, tensorboardX, tqdm
+import ocr_lib.data.fast
 endef
 export IMPORTS
 
@@ -130,6 +131,9 @@ test: .venv/.test ## run the tests, with coverage (from Python 3.9 on)
 
 test-all: .venv/.test ## run the tests and the slow ones: whole runs that take minutes
 	@.venv/bin/python -m pytest $$($(COVERAGE)) -m ""
+
+bench: install ## run the benchmarks, 15 minutes at most, and write docs/benchmarks.md (beside PyTorch, if .venv has it)
+	@.venv/bin/python benchmarks/run_all.py
 
 lint: .venv/.lint ## check format, style and types
 	@.venv/bin/ruff format --check

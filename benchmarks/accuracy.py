@@ -6,8 +6,6 @@ training.
     python benchmarks/accuracy.py --prefix ocr font/
 """
 
-import argparse
-import json
 import random
 import time
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import List, Tuple
 
 import numpy as np
 from captcha.image import ImageCaptcha
+from report import Row, make_parser, show
 
 from ocr_lib.data.fonts import find_fonts
 from ocr_lib.image import decode_image
@@ -35,11 +34,10 @@ def render(recipe: Recipe, fonts: List[Path], count: int) -> Tuple[List[np.ndarr
 
 def main() -> None:
     """Print a table, or with --json an array of objects."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("font_path", type=Path)
     parser.add_argument("--prefix", default="ocr")
     parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     reader = Reader(load_checkpoint(args.prefix))
     recipe = reader.recipe
@@ -50,19 +48,16 @@ def main() -> None:
     seconds = time.perf_counter() - began
     figures = evaluate(texts, [reading.text for reading in readings])
     confidence = float(np.mean([reading.confidence for reading in readings]))
+    if not args.json:
+        right = round(figures["accuracy"] * args.count)
+        print(f"{args.prefix} read {right} of {args.count} captchas right that it never saw, in {len(fonts)} fonts")
     rows = [
-        ("exact match", figures["accuracy"], "share"),
-        ("CER", figures["cer"], "share"),
-        ("mean confidence", confidence, "share"),
-        ("images read", args.count / seconds, "1/s"),
+        Row("exact match", 100 * figures["accuracy"], "%"),
+        Row("CER", 100 * figures["cer"], "%"),
+        Row("mean confidence", 100 * confidence, "%"),
+        Row("images read", args.count / seconds, "1/s"),
     ]
-    if args.json:
-        print(json.dumps([{"name": name, "value": value, "unit": unit} for name, value, unit in rows], indent=2))
-        return
-    right = round(figures["accuracy"] * args.count)
-    print(f"{args.prefix} read {right} of {args.count} captchas right that it never saw, in {len(fonts)} fonts")
-    for name, value, unit in rows:
-        print(f"  {name:<16} {value:>10.4g}" if unit == "share" else f"  {name:<16} {value:>10.0f} {unit}")
+    show(rows, args.json)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 python benchmarks/agreement.py
 """
 
-import argparse
-import json
 import time
 from typing import Dict, List, Tuple
 
 import numpy as np
+from report import Row, make_parser, show
 
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
@@ -69,9 +68,7 @@ def compare(one: Recipe, other: Recipe) -> Tuple[float, float]:
 
 def main() -> None:
     """Print a table, or with --json an array of objects."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
+    args = make_parser(__doc__).parse_args()
     base = load_preset("mxnet-ctc")
     fused = override(base, [("network.cell", "fused")])
     captcha = load_preset("captcha")
@@ -88,13 +85,8 @@ def main() -> None:
         except OCRError as error:
             print(f"{name}: {error}")
             continue
-        rows.append({"name": name, "value": difference, "unit": "largest difference", "ratio": ratio})
-    if args.json:
-        print(json.dumps(rows, indent=2))
-        return
-    print(f"{'outputs and all gradients of':<30} {'largest difference':>20} {'second is faster by':>22}")
-    for row in rows:
-        print(f"{row['name']:<30} {row['value']:>20.2g} {row['ratio']:>21.2f}x")
+        rows.append(Row(name, difference, "largest difference", ratio))
+    show(rows, args.json)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,3 @@
 """LSTM-CTC text recognition with MXNet's Module API: train, read, measure."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import List
 
 import numpy as np
@@ -13,6 +14,8 @@ if "bool" not in np.__dict__:
     np.bool = bool  # type: ignore[attr-defined]
 
 os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
+# Without it MXNet takes every second core for a hyperthread, and leaves it out.
+os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
 
 try:
     import mxnet as mx
@@ -23,6 +26,29 @@ except (ImportError, AttributeError, OSError) as error:  # absent, beside anothe
             f"training and checkpoints need MXNet 1.9.1, which runs on Python 3.8 to 3.12; this is Python {version}"
         ) from error
     raise OCRError(f"MXNet does not load ({error}): pip install 'ocr-lib[train]'") from error
+
+
+def _start_engine() -> None:
+    """Have MXNet run operators in the thread that calls them, unless the environment says otherwise.
+
+    MXNet's default engine runs them in threads of its own, each with a team of OpenMP threads. Together these outnumber
+    the cores, upon which GNU's OpenMP puts waiting threads to sleep, and waking them for every small product of an LSTM
+    costs half of the time. A GPU needs the default engine.
+    """
+    if "MXNET_ENGINE_TYPE" in os.environ or mx.runtime.Features().is_enabled("CUDA"):
+        return
+    os.environ["MXNET_ENGINE_TYPE"] = "NaiveEngine"
+    stderr = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:  # it announces itself there
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            mx.nd.waitall()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+_start_engine()
 
 
 def contexts(gpus: int = 0) -> List["mx.Context"]:

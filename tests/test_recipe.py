@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ocr_lib.errors import OCRError
 from ocr_lib.recipe import (
     PRESETS_DIR,
+    RENDERERS,
     CaptchaRecipe,
     Convolution,
     ImageRecipe,
@@ -68,11 +69,18 @@ def test_mxnet_ctc_is_the_classic_example():
 def test_captcha_defaults_are_the_packages_own():
     package = captcha.image.ImageCaptcha
     recipe = CaptchaRecipe()
-    for name in ("rotate", "warp_dx", "warp_dy"):
+    for name in ("offset_dx", "offset_dy", "rotate", "warp_dx", "warp_dy"):
         assert getattr(recipe, f"character_{name}") == getattr(package, f"character_{name}")
     assert recipe.word_space_probability == package.word_space_probability
     assert recipe.word_offset_dx == package.word_offset_dx
     assert recipe.font_sizes == package()._font_sizes
+    assert list(recipe.masks) == package.lookup_table
+    assert recipe.bg_color is recipe.fg_color is None
+
+
+def test_masks_are_the_table_that_is_given():
+    table = tuple(range(256, 0, -1))
+    assert tuple(CaptchaRecipe(lookup_table=table).masks) == table
 
 
 def test_pools_set_the_time_steps():
@@ -111,6 +119,18 @@ WRONG = [
     ("captcha.width", 9, ">= 10.*captcha.width"),
     ("captcha.font_sizes", [], "font_sizes is empty.*captcha"),
     ("captcha.character_rotate", [1], "length 2.*captcha.character_rotate"),
+    ("captcha.renderer", "quick", "quick.*captcha.renderer"),
+    ("captcha.font_sizes", [42, 0], ">= 1.*captcha.font_sizes"),
+    ("captcha.character_offset_dx", [-1, 4], ">= 0.*captcha.character_offset_dx"),
+    ("captcha.character_offset_dx", [5, 4], "character_offset_dx is from 5 to 4.*captcha"),
+    ("captcha.character_offset_dy", [3, 2], "character_offset_dy is from 3 to 2.*captcha"),
+    ("captcha.word_space_probability", 1.1, "<= 1.*captcha.word_space_probability"),
+    ("captcha.lookup_table", [1] * 255, "256.*captcha.lookup_table"),
+    ("captcha.lookup_table", [0.5] * 256, "int.*captcha.lookup_table"),
+    ("captcha.bg_color", [0, 0, 256], "<= 255.*captcha.bg_color"),
+    ("captcha.bg_color", [0, 0, 0, 0], "length 3.*captcha.bg_color"),
+    ("captcha.fg_color", [0, 0, 0], "length 4.*captcha.fg_color"),
+    ("captcha.fg_color", [0, 0, 0, -1], ">= 0.*captcha.fg_color"),
     ("text.max_length", 41, "81 time steps.*80.*image.width.*text.max_length.*network.convolutions"),
     (
         "network.convolutions",
@@ -215,6 +235,9 @@ def test_override_names_an_unknown_key(key, message):
         (" network.hidden = 65", 65),
         ("training.learning_rate=1e-5", 1e-5),
         ("captcha.font_sizes=[16, 32]", (16, 32)),
+        ("captcha.renderer=captcha", "captcha"),
+        ("captcha.bg_color=[255, 255, 255]", (255, 255, 255)),
+        ("captcha.fg_color=null", None),
         ("network.bidirectional=true", True),
         ("network.cell=unrolled", "unrolled"),
         ('network.convolutions=[{"filters": 8}]', (Convolution(8),)),
@@ -268,9 +291,14 @@ RECIPES = st.builds(
     ),
     captcha=st.builds(
         CaptchaRecipe,
+        renderer=st.sampled_from(RENDERERS),
         width=st.integers(10, 999),
         font_sizes=st.lists(counts(), min_size=1).map(tuple),
+        character_offset_dx=sorted_pair(st.integers(0, 99)),
         character_rotate=st.tuples(NUMBERS, NUMBERS),
+        lookup_table=st.none() | st.just(tuple(range(256))),
+        bg_color=st.none() | st.tuples(*[st.integers(0, 255)] * 3),
+        fg_color=st.none() | st.tuples(*[st.integers(0, 255)] * 4),
         word_space_probability=SHARES,
     ),
     network=st.builds(

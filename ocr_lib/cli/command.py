@@ -80,8 +80,9 @@ def run_command(
 
 def _log_to_stderr(level: int) -> None:
     handler = logging.StreamHandler()
+    handler.setLevel(level)
     handler.setFormatter(logging.Formatter("%(asctime)s,%(msecs)03d %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("ocr_lib")
     logger.handlers = [handler]
-    logger.setLevel(level)
+    logger.setLevel(logging.INFO)
     logger.propagate = False

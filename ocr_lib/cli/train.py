@@ -85,7 +85,7 @@ def _train(args: argparse.Namespace) -> int:
         validation = list(pool.map(("validation", indices) for indices in ranges))
         endless = endless_ranges(training.epoch_size, training.batch_size, progress.epoch, progress.batch)
         stream = pool.map(("train", indices) for indices in endless)
-        batches = len(epoch_ranges(training.epoch_size, training.batch_size))
+        batches = math.ceil(training.epoch_size / training.batch_size)
         trainer = Trainer(
             recipe,
             OCRIter(stream, recipe, batches),

@@ -4,26 +4,31 @@ A change in this file does not reach code that is cached already: delete the cac
 """
 
 import math
+from contextlib import suppress
 from typing import Any, Callable
 
 from numba import njit
 
-inlined: Any = njit(nogil=True, error_model="numpy")
+_OPTIONS: Any = {"nogil": True, "error_model": "numpy"}
+
+inlined: Any = njit(**_OPTIONS)
 """For a function that compiled code calls."""
 
 
 def compiled(signature: Any) -> Callable[[Any], Any]:
     """Return a decorator that compiles a function at once, or loads it from numba's cache.
 
-    At once means at import, so that processes forked after it share the code. Where numba finds no folder for its
-    cache, or can't read what is in it, compiling takes seconds and works all the same.
+    At once means at import, so that processes forked after it share the code. A damaged cache is written anew. Where
+    numba finds no folder for a cache, compiling takes seconds each time, and works all the same.
     """
 
     def compile_(function: Any) -> Any:
-        try:
-            return njit(signature, nogil=True, error_model="numpy", cache=True)(function)
-        except Exception:
-            return njit(signature, nogil=True, error_model="numpy")(function)
+        with suppress(Exception):
+            return njit(signature, cache=True, **_OPTIONS)(function)
+        with suppress(Exception):
+            njit(cache=True, **_OPTIONS)(function)._cache.flush()
+            return njit(signature, cache=True, **_OPTIONS)(function)
+        return njit(signature, **_OPTIONS)(function)
 
     return compile_
 

@@ -6,11 +6,10 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ocr_lib.data.captcha import num_draws
 from ocr_lib.data.lettering import GLYPH, Style, draw_texts, unpremultiplied
 from ocr_lib.data.noise import add_noise
 from ocr_lib.recipe import CaptchaRecipe
-
-_MARGIN_PX = 200
 
 
 class FastRenderer:
@@ -30,7 +29,7 @@ class FastRenderer:
     """
 
     def __init__(self, recipe: CaptchaRecipe, fonts: Sequence[Path], characters: str) -> None:
-        self._codes: Dict[str, int] = {character: code for code, character in enumerate(f" {characters}")}
+        self._codes: Dict[str, int] = {c: code for code, c in enumerate(dict.fromkeys(f" {characters}"))}
         self._glyphs, self._bitmaps = _load_glyphs(fonts, recipe.font_sizes, list(self._codes))
         self._dot = _dot()
         self._lookup = np.clip(recipe.masks, 0, 255).astype(np.int64)
@@ -63,8 +62,16 @@ class FastRenderer:
         -------
         numpy.ndarray
             (N, recipe.height, recipe.width) uint8.
+
+        Raises
+        ------
+        ValueError
+            If there are too few draws.
         """
-        codes = np.full((len(texts), max(map(len, texts))), -1)
+        length = max(map(len, texts))
+        if draws.shape[1] < num_draws(length):
+            raise ValueError(f"{length} characters may take {num_draws(length)} draws, not {draws.shape[1]}")
+        codes = np.full((len(texts), length), -1)
         for row, text in zip(codes, texts):
             row[: len(text)] = [self._codes[character] for character in text]
         images = np.empty((len(texts), self._style.height, self._style.width), np.uint8)
@@ -90,14 +97,15 @@ def _load_glyphs(
     bitmaps: List[np.ndarray] = []
     start = 0
     for row, font in zip(glyphs, loaded):
+        margin = 2 * int(font.size)  # for what sticks out of its box
         for code, character in enumerate(characters):
             # The package asks for the box at (1, 1), and has it reach from 0 to there.
             _, _, width, height = ImageDraw.Draw(Image.new("RGB", (1, 1))).multiline_textbbox((1, 1), character, font)
-            page = Image.new("L", (int(width) + 2 * _MARGIN_PX, int(height) + 2 * _MARGIN_PX))
-            ImageDraw.Draw(page).text((_MARGIN_PX, _MARGIN_PX), character, font=font, fill=255)
-            box = page.getbbox() or (_MARGIN_PX,) * 4
+            page = Image.new("L", (int(width) + 2 * margin, int(height) + 2 * margin))
+            ImageDraw.Draw(page).text((margin, margin), character, font=font, fill=255)
+            box = page.getbbox() or (margin,) * 4
             bitmap = np.asarray(page.crop(box))
-            left, top = box[0] - _MARGIN_PX, box[1] - _MARGIN_PX
+            left, top = box[0] - margin, box[1] - margin
             row[code] = int(width), int(height), left, top, box[3] - box[1], box[2] - box[0], start
             bitmaps.append(bitmap.ravel())
             start += bitmap.size

@@ -1,7 +1,7 @@
 """`OCRIter`: batches of images and texts as an MXNet data iterator."""
 
 import time
-from typing import Iterable, Iterator, List
+from typing import Iterable, Iterator
 
 import numpy as np
 
@@ -73,15 +73,14 @@ class OCRIter(mx.io.DataIter):
         )
 
 
-def epoch_ranges(epoch_size: int, batch_size: int) -> List[range]:
-    """Split the sample indices of the first epoch into batches, the last of which may be incomplete."""
-    return [range(start, min(start + batch_size, epoch_size)) for start in range(0, epoch_size, batch_size)]
+def epoch_ranges(epoch_size: int, batch_size: int, epoch: int = 0, done: int = 0) -> Iterator[range]:
+    """Split the sample indices of an epoch into batches, the last of which may be incomplete, and leave `done` out."""
+    for start in range(done * batch_size, epoch_size, batch_size):
+        yield range(epoch * epoch_size + start, epoch * epoch_size + min(start + batch_size, epoch_size))
 
 
 def endless_ranges(epoch_size: int, batch_size: int, epoch: int = 0, done: int = 0) -> Iterator[range]:
     """Yield sample indices batch by batch and epoch after epoch, from batch `done` of `epoch` on."""
-    batches = epoch_ranges(epoch_size, batch_size)
     while True:
-        for batch in batches[done:]:
-            yield range(epoch * epoch_size + batch.start, epoch * epoch_size + batch.stop)
+        yield from epoch_ranges(epoch_size, batch_size, epoch, done)
         epoch, done = epoch + 1, 0

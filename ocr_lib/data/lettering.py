@@ -14,11 +14,16 @@ from numba import from_dtype, types
 
 from ocr_lib.data.compiled import below, compiled, fraction, inlined
 
-GLYPH = np.dtype([(n, np.int64) for n in ("width", "height", "left", "top", "rows", "columns", "start")], align=True)
+
+def _record(*names: str) -> np.dtype:
+    return np.dtype((np.record, np.dtype([(name, np.int64) for name in names], align=True)))
+
+
+GLYPH = _record("width", "height", "left", "top", "rows", "columns", "start")
 """A character in a font: the box that the package reserves for it, where its bitmap lies in that box, and that bitmap's
 size and place in the array of all bitmaps. All in pixels."""
 
-_CHARACTER = np.dtype([(n, np.int64) for n in ("font", "code", "dx", "dy", "x1", "y1", "x2", "y2")], align=True)
+_CHARACTER = _record("font", "code", "dx", "dy", "x1", "y1", "x2", "y2")
 
 
 class Style(NamedTuple):
@@ -37,6 +42,7 @@ class Style(NamedTuple):
     fg_color: Tuple[int, int, int, int]
 
 
+_LEAST_SEEN = 128  # of mask times opacity, which are then divided by 255 and rounded
 _INT, _FLOAT = types.int64, types.float64
 _STYLE = types.NamedTuple(
     [
@@ -122,14 +128,14 @@ def _draw_characters(codes, draws, at, glyphs, style, characters, angles):
 
 
 @inlined
-def _visible(bitmap, left, top):
-    """Cut a bitmap where it sticks out to the left or the top, and its empty edges after that."""
+def _visible(bitmap, opacity, left, top):
+    """Cut a bitmap where it sticks out to the left or the top, and then the edges that are not seen."""
     bitmap = bitmap[max(0, -top) :, max(0, -left) :]
     rows, columns = bitmap.shape
     first_row, last_row, first_column, last_column = rows, 0, columns, 0
     for y in range(rows):
         for x in range(columns):
-            if bitmap[y, x]:
+            if bitmap[y, x] * opacity >= _LEAST_SEEN:
                 first_row, last_row = min(first_row, y), max(last_row, y + 1)
                 first_column, last_column = min(first_column, x), max(last_column, x + 1)
     return bitmap[first_row:last_row, first_column:last_column]
@@ -164,11 +170,14 @@ def _inside(start, step, size, count):
 def _rotated(plane, degrees):
     """Rotate as ``Image.rotate(degrees, BILINEAR, expand=True)`` does; return the columns, (W, H)."""
     rows, columns = plane.shape[0] - 2, plane.shape[1] - 2
-    cos, sin = math.cos(math.radians(degrees)), -math.sin(math.radians(degrees))
+    # Pillow rounds these, and so do we: 0 degrees must not widen the image.
+    cos, sin = round(math.cos(math.radians(degrees)), 15), -round(math.sin(math.radians(degrees)), 15)
     reach_x = (abs(cos) * columns + abs(sin) * rows) / 2
     reach_y = (abs(sin) * columns + abs(cos) * rows) / 2
-    width = int(math.ceil(columns / 2 + reach_x - 1e-9) - math.floor(columns / 2 - reach_x + 1e-9))
-    height = int(math.ceil(rows / 2 + reach_y - 1e-9) - math.floor(rows / 2 - reach_y + 1e-9))
+    width = int(math.ceil(columns / 2 + reach_x) - math.floor(columns / 2 - reach_x))
+    height = int(math.ceil(rows / 2 + reach_y) - math.floor(rows / 2 - reach_y))
+    if cos == 0:  # the one angle at which Pillow turns pixels, not coordinates
+        width, height = rows, columns
     rotated = np.zeros((width, height), np.float32)
     flat, below, one = plane.ravel(), np.uint32(columns + 2), np.uint32(1)
     for x in range(width):
@@ -282,9 +291,9 @@ def _draw_text(codes, draws, at, glyphs, bitmaps, style, paper, opacity, keep, a
         box = glyphs[character.font, character.code]
         size = box.rows * box.columns
         bitmap = bitmaps[box.start : box.start + size].reshape(box.rows, box.columns)
-        sticks_out = character.dx + box.left < 0 or character.dy + box.top < 0
-        if sticks_out:
-            bitmap = _visible(bitmap, character.dx + box.left, character.dy + box.top)
+        left_edge, top_edge = character.dx + box.left, character.dy + box.top
+        if left_edge < 0 or top_edge < 0 or opacity < _LEAST_SEEN:
+            bitmap = _visible(bitmap, opacity, left_edge, top_edge)
         if bitmap.size:
             columns = _rotated(_opacities(bitmap, opacity), angle)
             columns = _resized(columns, box.width + abs(character.x1) + abs(character.x2))

@@ -56,7 +56,8 @@ def _convolutions(data: "mx.sym.Symbol", convolutions: Sequence[Convolution]) ->
             features, num_filter=filters, kernel=(3, 3), pad=(1, 1), no_bias=True, name=f"conv{i}"
         )
         features = mx.sym.BatchNorm(features, fix_gamma=False, eps=1e-5, momentum=0.9, name=f"bn{i}")
-        features = mx.sym.Activation(features, act_type="relu", name=f"relu{i}")
+        # The order of these two does not matter to the result, and this one leaves less to do.
         features = mx.sym.Pooling(features, kernel=pool, stride=pool, pool_type="max", name=f"pool{i}")
+        features = mx.sym.Activation(features, act_type="relu", name=f"relu{i}")
     # (N, K, T', F') -> (T', N, K F')
     return mx.sym.reshape(mx.sym.transpose(features, axes=(2, 0, 1, 3)), shape=(0, 0, -3))

@@ -81,7 +81,7 @@ class TrainingLog:
         for name, value in figures.items():
             logger.info("Epoch[%d] Train-%s=%f", self._epoch, name, value)
         logger.info("Epoch[%d] Time cost=%.3f", self._epoch, seconds)
-        logger.info("Epoch[%d] Waited for data: %.0f%% of the time", self._epoch, 100 * waited / max(seconds, 1e-9))
+        logger.info("Epoch[%d] Waited for data: %.1f%% of the time", self._epoch, 100 * waited / max(seconds, 1e-9))
 
     def saved(self, path: Path) -> None:
         """Tell of a checkpoint."""

@@ -32,7 +32,7 @@ class Limits(NamedTuple):
     target_accuracy : float
         Once a validation reaches it.
     seconds : float
-        Once so much time has passed; the epoch under way is cut short, and validated.
+        Once so much time has passed since the Trainer was made; the epoch under way is cut short, and validated.
     """
 
     target_accuracy: float = math.inf

@@ -1,6 +1,7 @@
 """The command that writes captchas."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -76,6 +77,30 @@ def test_the_script_does_what_the_command_does(font, tmp_path):
     assert read_image(output).shape == (60, 160)
 
 
+def difference(*paths):
+    one, other = (read_image(path).astype(int) for path in paths)
+    return np.abs(one - other).mean()
+
+
+@pytest.mark.parametrize("text", ["0042", "7", "a jar", "999999999999"])
+def test_both_renderers_draw_nearly_the_same_captcha(font_dir, tmp_path, text):
+    for name in "fast", "captcha", "default":
+        extra = [] if name == "default" else ["--renderer", name]
+        assert run(font_dir, tmp_path / f"{name}.png", "--num", text, "--seed", 5, *extra) == 0
+    assert difference(tmp_path / "fast.png", tmp_path / "captcha.png") < 1
+    assert sha256(tmp_path / "default.png") == sha256(tmp_path / "fast.png")
+
+
+def test_both_renderers_write_nearly_the_same_data_set(undisturbed, font_dir, tmp_path):
+    arguments = [font_dir, "--count", 30, "--seed", SEED, "--num_proc", 1]
+    assert run(*arguments, "--out", tmp_path, "--renderer", "captcha") == 0
+    labels = (tmp_path / "labels.tsv").read_text().splitlines()
+    assert labels == (undisturbed / "labels.tsv").read_text().splitlines()[:30]
+    for name in (f"{index:06d}.png" for index in range(30)):
+        assert difference(tmp_path / name, undisturbed / name) < 1
+        assert sha256(tmp_path / name) != sha256(undisturbed / name)
+
+
 def test_files_are_grey(font, tmp_path):
     run(font, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes()[24:26] == bytes([8, 0])  # 8 bits, grey, in the PNG's header
@@ -131,7 +156,7 @@ def test_labels_say_what_the_images_show(undisturbed, tmp_path, font_dir, capsys
     assert sha256(tmp_path / "a.png") == sha256(undisturbed / "000000.png")
 
 
-@pytest.mark.parametrize("num_proc", [2, 3])
+@pytest.mark.parametrize("num_proc", [2, 3, "auto"])
 def test_the_files_do_not_depend_on_the_number_of_workers(undisturbed, font_dir, tmp_path, capsys, num_proc):
     folder = tmp_path / "set"
     assert run(font_dir, "--count", COUNT, "--out", folder, "--seed", SEED, "--num_proc", num_proc) == 0
@@ -191,7 +216,15 @@ def test_a_data_set_can_grow_but_not_shrink(undisturbed, font_dir, tmp_path, cap
 
 @pytest.mark.parametrize(
     "changed",
-    [["--seed", 1], ["--width", 100], ["--height", 50], ["--digits", "4"], ["--alphabet", "01"], "other font"],
+    [
+        ["--seed", 1],
+        ["--width", 100],
+        ["--height", 50],
+        ["--digits", "4"],
+        ["--alphabet", "01"],
+        ["--renderer", "captcha"],
+        "other font",
+    ],
 )
 def test_a_data_set_of_other_settings_is_left_alone(font, font_dir, tmp_path, capsys, changed):
     folder = tmp_path / "set"
@@ -231,6 +264,23 @@ def test_damaged_settings_are_named(font, tmp_path, capsys, content):
     assert run(font, "--count", 1, "--out", tmp_path, "--num_proc", 1) == 1
     assert f"error: {tmp_path / 'captchas.json'}: " in capsys.readouterr().err
     assert (tmp_path / "captchas.json").read_bytes() == content
+
+
+@pytest.mark.parametrize("format_", [None, 1, 3])
+def test_a_data_set_of_another_format_is_left_alone(font, tmp_path, capsys, format_):
+    arguments = [font, "--count", 2, "--out", tmp_path / "set", "--num_proc", 1]
+    assert run(*arguments) == 0
+    settings = tmp_path / "set" / "captchas.json"
+    tree = json.loads(settings.read_text())
+    assert tree.pop("format") == 2
+    settings.write_text(json.dumps(tree if format_ is None else {"format": format_, **tree}))
+    before = contents(tmp_path / "set")
+    capsys.readouterr()
+    assert run(*arguments) == 1
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert f"error: {settings}: " in line and "format" in line and "unexpected" not in line
+    assert captured.out == "" and contents(tmp_path / "set") == before
 
 
 def test_a_progress_bar_on_a_terminal_only(font, tmp_path):
@@ -289,6 +339,8 @@ BAD = [
     (["FONT", "--out", "DIR", "--count", 0], "--count must be at least 1, not 0"),
     (["FONT", "--out", "DIR", "--count", -5], "--count must be at least 1, not -5"),
     (["FONT", "--out", "DIR", "--count", 3, "--num_proc", 0], "--num_proc must be at least 1, not 0"),
+    (["FONT", "--out", "DIR", "--count", 3, "--num_proc", "all"], "'all' is neither a number nor auto"),
+    (["FONT", "OUT.png", "--renderer", "quick"], "--renderer: invalid choice: 'quick'"),
     (["FONT", "--out", "FONT", "--count", 3, "--num_proc", 1], "is there and was not made by this command"),
     (["FONT", "--out", "FONT/DIR", "--count", 3, "--num_proc", 1], "can't be written"),
     (["FONT", "OUT"], "OUT: OpenCV writes no images called nothing; try .png or .jpg"),
@@ -332,7 +384,7 @@ def test_debug_shows_where_an_error_came_from(tmp_path):
 def test_help_tells_the_defaults(capsys):
     assert run("--help") == 0
     said = " ".join(capsys.readouterr().out.split())
-    for default in "(default: 160)", "(default: 60)", "(default: 3-4)", "(default: 0123456789)":
+    for default in "(default: 160)", "(default: 60)", "(default: 3-4)", "(default: fast)", "(default: auto)":
         assert default in said
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("ocr-lib ")

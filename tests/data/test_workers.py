@@ -22,6 +22,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.recipe import load_preset
 
 ROOT = Path(__file__).parent.parent.parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [Path(__file__).parent, ROOT]))}
 
 
 def make_square():
@@ -80,6 +81,25 @@ def make_nothing(message):
 
 def make_worker_report():
     return lambda task: (cv2.getNumThreads(), "mxnet" in sys.modules)
+
+
+def make_niceness():
+    return lambda task: os.nice(0)
+
+
+def make_slow_pid_of():
+    return slow_pid_of
+
+
+def slow_pid_of(task):
+    time.sleep(0.1)
+    return task, os.getpid()
+
+
+def print_modules_of_a_worker(preload):
+    """Run by a test in a process of its own."""
+    with OrderedPool(partial(partial, eval), 1, preload) as pool:  # work that imports nothing itself
+        print(*next(pool.map(["sorted(__import__('sys').modules)"])))
 
 
 def work_on_and_on(num_workers):
@@ -217,6 +237,53 @@ def test_a_worker_uses_one_thread_and_no_mxnet():
         assert list(pool.map([0])) == [(1, False)]
 
 
+@pytest.mark.parametrize("niceness", [0, 3])
+def test_workers_give_way_to_others(niceness):
+    with OrderedPool(make_niceness, 1, niceness=niceness) as pool:
+        assert list(pool.map([0])) == [min(os.nice(0) + niceness, 19)]
+
+
+def test_modules_are_loaded_before_there_is_work():
+    # In processes of their own, as that of the other tests has a fork server already.
+    for preload in [], ["wave", "ocr_lib.data.source"]:
+        program = f"import test_workers; test_workers.print_modules_of_a_worker({preload})"
+        said = subprocess.check_output([sys.executable, "-c", program], env=ENVIRONMENT, timeout=60).decode()
+        assert {"wave", "ocr_lib.data.source"} & set(said.split()) == set(preload)
+
+
+def test_workers_are_added_while_results_are_waited_for(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with OrderedPool(make_slow_pid_of) as pool:
+        assert pool.num_workers == 1
+        pids = []
+        for task, pid in pool.map(range(1000)):
+            assert task == len(pids)
+            pids.append(pid)
+            if len(set(pids[-10:])) > 1:
+                break
+        assert pool.num_workers == 2
+        assert len(set(pids[:5])) == 1
+        assert [task for task, _ in pool.map(range(8))] == list(range(8))
+    assert not any(map(is_alive, pids))
+
+
+def test_one_worker_is_enough_for_who_is_slower(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    with OrderedPool(make_pid_of) as pool:
+        pids = set()
+        for _, pid in pool.map(range(12)):
+            pids.add(pid)
+            time.sleep(0.25)
+        assert pool.num_workers == 1 and len(pids) == 1
+
+
+def test_there_are_never_more_workers_than_asked_for(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    with OrderedPool(make_slow_pid_of, 1) as pool:
+        assert len({pid for _, pid in pool.map(range(24))}) == 1
+        assert pool.num_workers == 1
+
+
 @pytest.mark.parametrize("num_workers", [0, -1])
 def test_there_must_be_a_worker(num_workers):
     with pytest.raises(OCRError, match=f"--num_proc must be at least 1, not {num_workers}"):
@@ -249,7 +316,7 @@ def working_process():
         [sys.executable, "-c", "import test_workers; test_workers.work_on_and_on(2)"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [Path(__file__).parent, ROOT]))},
+        env=ENVIRONMENT,
         start_new_session=True,
         universal_newlines=True,
     )

@@ -1,0 +1,201 @@
+"""Training speed beside MXNet's own LSTM-CTC example and PyTorch, in samples a second.
+
+End to end (rendering, training, metrics) the baseline is the example's way, reimplemented in
+original_example_training.py; of the network alone, which does training steps on one batch, it is PyTorch. Each
+contestant has a process of its own, and they take turns. All use every core.
+
+    python benchmarks/peers.py
+"""
+
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Sequence
+
+import numpy as np
+import original_example_training
+from report import ROOT, Apart, Contestant, Row, made_repeating, make_parser, show, speeds
+
+from ocr_lib.cli.train import WORKER_NICENESS
+from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.source import CaptchaSource, renderer_modules
+from ocr_lib.data.workers import OrderedPool
+from ocr_lib.recipe import Recipe, load_preset, override
+
+# Rendering processes import this module: it must not load MXNet or PyTorch before a contestant is made.
+
+WARM_UP_S = 1.0
+END_TO_END_TURN_S, END_TO_END_ROUNDS = 5.5, 3
+NETWORK_TURN_S, NETWORK_ROUNDS = 1.0, 5
+PYTORCH = "PyTorch"
+
+
+@contextmanager
+def our_training(recipe: Recipe, fonts: Sequence[Path]) -> Iterator[Contestant]:
+    """Give a contestant that trains as lstm_ocr_train.py does; validation and checkpoints don't count."""
+    from ocr_lib.data.iterator import OCRIter, endless_ranges
+    from ocr_lib.mx import contexts
+    from ocr_lib.train.log import TrainingLog
+    from ocr_lib.train.progress import Progress
+    from ocr_lib.train.store import Store
+    from ocr_lib.train.trainer import Limits, Trainer
+
+    class Clock(TrainingLog):
+        seconds = 0.0
+
+        def trained(self, figures: Dict[str, float], seconds: float, waited: float) -> None:
+            super().trained(figures, seconds, waited)
+            self.seconds = seconds
+
+    batch, epoch = recipe.training.batch_size, recipe.training.epoch_size
+    work, modules = partial(CaptchaSource, recipe, fonts), renderer_modules(recipe.captcha)
+    with tempfile.TemporaryDirectory() as folder, OrderedPool(work, None, modules, WORKER_NICENESS) as pool:
+        validation = list(pool.map([("validation", range(batch))]))
+        stream = pool.map(("train", indices) for indices in endless_ranges(epoch, batch))
+        progress = Progress()
+        began = time.monotonic()
+        trainer = Trainer(
+            recipe,
+            OCRIter(stream, recipe, epoch // batch),
+            OCRIter(validation, recipe, 1),
+            Store(f"{folder}/ocr"),
+            progress,
+            contexts(),
+        )
+        log = Clock(Path(folder))
+
+        def contestant(seconds: float) -> float:
+            before = progress.updates
+            trainer.run(log, Limits(seconds=time.monotonic() - began + seconds))
+            return (progress.updates - before) * batch / log.seconds
+
+        yield contestant
+        log.close([])
+
+
+def our_step(recipe: Recipe) -> Callable[[], int]:
+    """Return a function that does a training step of a recipe's network."""
+    from ocr_lib.mx import mx
+    from ocr_lib.net.build import training_symbol
+    from ocr_lib.train.optimizer import clip_gradients, init_optimizer
+
+    data, label = fixed_batch(recipe)
+    count, clip_norm = recipe.training.batch_size, recipe.training.clip_norm
+    module = mx.mod.Module(training_symbol(recipe), label_names=["label"], context=mx.cpu())
+    module.bind([("data", data.shape)], [("label", label.shape)])
+    module.init_params(mx.init.Xavier(factor_type="in", magnitude=2.34))
+    init_optimizer(module, recipe.training, 0)
+    batch = mx.io.DataBatch([mx.nd.array(data)], [mx.nd.array(label)])
+
+    def work() -> int:
+        module.forward_backward(batch)
+        if clip_norm:
+            clip_gradients(module, clip_norm, 1 / count)
+        module.update()
+        mx.nd.waitall()
+        return count
+
+    return work
+
+
+def pytorch_step(recipe: Recipe) -> Callable[[], int]:
+    """Return a function that does a training step of a recipe's network in PyTorch."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    network, training = recipe.network, recipe.training
+    images, label = (torch.from_numpy(array) for array in fixed_batch(recipe))
+    lengths = (label > 0).sum(dim=1)
+    steps = torch.full((training.batch_size,), recipe.time_steps)
+    layers: List[Any] = []
+    channels = 1
+    for filters, pool in ((c.filters, c.pool) for c in network.convolutions):
+        layers += [torch.nn.Conv2d(channels, filters, 3, padding=1, bias=False), torch.nn.BatchNorm2d(filters)]
+        layers += [torch.nn.ReLU(), torch.nn.MaxPool2d(pool)]
+        channels = filters
+    convolutions = torch.nn.Sequential(*layers)
+    features = channels * recipe.feature_rows
+    lstm = torch.nn.LSTM(features, network.hidden, network.layers, bidirectional=network.bidirectional)
+    classifier = torch.nn.Linear(network.hidden * (1 + network.bidirectional), recipe.alphabet.num_classes)
+    loss = torch.nn.CTCLoss(reduction="sum")
+    parameters = [p for part in (convolutions, lstm, classifier) for p in part.parameters()]
+    if training.optimizer == "sgd":
+        options = {"momentum": training.momentum, "weight_decay": training.weight_decay}
+        optimizer: Any = torch.optim.SGD(parameters, training.learning_rate, **options)
+    else:
+        optimizer = torch.optim.Adam(parameters, training.learning_rate, weight_decay=training.weight_decay)
+
+    def work() -> int:
+        optimizer.zero_grad()
+        hidden = convolutions(images[:, None])  # (N, K, T', F')
+        hidden = hidden.permute(2, 0, 1, 3).flatten(2)  # (T', N, K F')
+        logits = classifier(lstm(hidden)[0])
+        cost = loss(logits.log_softmax(-1), label, steps, lengths) / training.batch_size
+        cost.backward()
+        if training.clip_norm:
+            torch.nn.utils.clip_grad_norm_(parameters, training.clip_norm)
+        optimizer.step()
+        return training.batch_size
+
+    return work
+
+
+def fixed_batch(recipe: Recipe) -> List[np.ndarray]:
+    """Return the data (N, T, F) and the labels (N, L) of a batch of noise."""
+    rng = np.random.default_rng(0)
+    text, count = recipe.text, recipe.training.batch_size
+    data = rng.random((count, recipe.image.width, recipe.image.height), dtype=np.float32)
+    lengths = rng.integers(text.min_length, text.max_length + 1, count)
+    texts = ["".join(rng.choice(list(text.alphabet), length)) for length in lengths]
+    return [data, recipe.alphabet.encode_batch(texts, text.max_length)]
+
+
+def compare(title: str, contestants: Dict[str, Sequence[Any]], turn_s: float, rounds: int, baseline: str) -> List[Row]:
+    """Let contestants, each what `Apart` takes, take turns."""
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(Apart(*made)) for name, made in contestants.items()}
+        speeds(running, WARM_UP_S, 1)
+        best = speeds(running, turn_s, rounds)
+    ratio = {name: speed / best[baseline] if baseline in best else None for name, speed in best.items()}
+    return [Row(f"{title}: {name}", speed, "samples/s", ratio[name]) for name, speed in best.items()]
+
+
+def main() -> None:
+    """Print a table, or with --json an array of objects."""
+    args = make_parser(__doc__).parse_args()
+    classic, captcha = load_preset("mxnet-ctc"), load_preset("captcha")
+    fonts = find_fonts(ROOT / "font", classic.text.alphabet, classic.captcha.font_sizes)
+    cells = {cell: override(classic, [("network.cell", cell)]) for cell in ("fused", "unrolled")}
+    small = [("training.epoch_size", 10**6), ("training.validation_size", classic.training.batch_size)]
+    end_to_end = {
+        "original example": (original_example_training.training, fonts),
+        **{f"ours, {cell}": (our_training, override(recipe, small), fonts) for cell, recipe in cells.items()},
+    }
+    alone = {
+        f"{classic.name} network": {
+            "original example": (made_repeating, original_example_training.step),
+            **{f"ours, {cell}": (made_repeating, our_step, recipe) for cell, recipe in cells.items()},
+            PYTORCH: (made_repeating, pytorch_step, classic),
+        },
+        f"{captcha.name} network": {
+            "ours, fused": (made_repeating, our_step, captcha),
+            PYTORCH: (made_repeating, pytorch_step, captcha),
+        },
+    }
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not installed: figures without a ratio to it", file=sys.stderr)
+        for contestants in alone.values():
+            del contestants[PYTORCH]
+    rows = compare("end to end", end_to_end, END_TO_END_TURN_S, END_TO_END_ROUNDS, "original example")
+    for title, contestants in alone.items():
+        rows += compare(title, contestants, NETWORK_TURN_S, NETWORK_ROUNDS, PYTORCH)
+    show(rows, args.json)
+
+
+if __name__ == "__main__":
+    main()

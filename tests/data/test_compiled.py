@@ -1,0 +1,119 @@
+"""Compiled code does what its Python says, and works whatever becomes of its cache."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ocr_lib.data import lettering
+from ocr_lib.data.captcha import num_draws
+from ocr_lib.data.fast import FastRenderer
+from ocr_lib.data.fonts import find_fonts
+from ocr_lib.recipe import CaptchaRecipe
+
+ROOT = Path(__file__).parent.parent.parent
+CHARACTERS = "0j⁄Ǻ"
+RECIPES = [
+    CaptchaRecipe(),
+    CaptchaRecipe(
+        width=33,
+        height=21,
+        font_sizes=(9, 24),
+        character_offset_dx=(0, 0),
+        character_offset_dy=(0, 0),
+        character_rotate=(-180.0, 180.0),
+        character_warp_dx=(-1.0, 2.0),
+        character_warp_dy=(-1.0, 2.0),
+        word_space_probability=0.0,
+        word_offset_dx=3.0,
+        fg_color=(200, 20, 90, 70),
+    ),
+    CaptchaRecipe(width=50, height=12, font_sizes=(20,), character_rotate=(90.0, 90.0), bg_color=(0, 255, 0)),
+    CaptchaRecipe(width=10, height=10, font_sizes=(1, 2), character_rotate=(0.0, 0.0)),
+    CaptchaRecipe(width=11, height=70, font_sizes=(14,), character_rotate=(180.0, 180.0), word_offset_dx=0.0),
+]
+
+
+def draw_all(font_dir):
+    fonts = find_fonts(Path(font_dir), "0", (42,))
+    images = []
+    for seed, recipe in enumerate(RECIPES):
+        renderer = FastRenderer(recipe, fonts, CHARACTERS)
+        texts = ["0j", CHARACTERS, "⁄"]
+        images.append(renderer.render(texts, np.random.default_rng(seed).random((3, num_draws(4)))))
+    return images
+
+
+def draw_interpreted(font_dir, path):
+    """Run by a test in a process of its own."""
+    assert lettering.draw_texts.__class__.__name__ == "function"
+    np.savez(path, *draw_all(font_dir))
+
+
+def run(*arguments, **environment):
+    environment = {**os.environ, **{name: str(value) for name, value in environment.items()}}
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=120, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_compiled_code_draws_what_its_python_draws(font_dir, tmp_path):
+    program = "import sys, test_compiled; test_compiled.draw_interpreted(*sys.argv[1:])"
+    folders = os.pathsep.join(map(str, [Path(__file__).parent, ROOT]))
+    run("-c", program, font_dir, tmp_path / "images.npz", PYTHONPATH=folders, NUMBA_DISABLE_JIT=1)
+    with np.load(tmp_path / "images.npz") as interpreted:
+        for recipe, images, same in zip(RECIPES, draw_all(font_dir), interpreted.values()):
+            np.testing.assert_array_equal(images, same, err_msg=str(recipe))
+
+
+PROGRAM = """
+from numba import types
+from ocr_lib.data.compiled import compiled
+
+@compiled(types.int64(types.int64))
+def twice(number):
+    return 2 * number
+
+print(twice(21), "from the cache" if twice.stats.cache_hits else "compiled anew")
+"""
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory):
+    """Return the folder of a program that was compiled once, with its cache."""
+    folder = tmp_path_factory.mktemp("cached")
+    (folder / "twice.py").write_text(PROGRAM)
+    assert run("-m", "twice", PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)])) == "42 compiled anew\n"
+    return folder
+
+
+def run_twice(folder, **environment):
+    return run("-m", "twice", PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), **environment)
+
+
+def test_code_is_compiled_once(cached):
+    assert run_twice(cached) == "42 from the cache\n"
+
+
+def test_code_is_compiled_where_no_cache_can_be_written(tmp_path):
+    (tmp_path / "twice.py").write_text(PROGRAM)
+    (tmp_path / "__pycache__").touch()  # a file where there should be a folder, which stops root too
+    nowhere = tmp_path / "twice.py" / "cache"
+    said = run_twice(tmp_path, HOME=nowhere, XDG_CACHE_HOME=nowhere, NUMBA_CACHE_DIR=nowhere)
+    assert said == "42 compiled anew\n"
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("damage", ["empty", "cut off", "garbage"])
+def test_a_damaged_cache_is_written_anew(cached, tmp_path, suffix, damage):
+    folder = shutil.copytree(cached, tmp_path / "copy")
+    (path,) = folder.glob(f"__pycache__/*{suffix}")
+    data = path.read_bytes()
+    path.write_bytes({"empty": b"", "cut off": data[: len(data) // 2], "garbage": b"\xff" * len(data)}[damage])
+    assert run_twice(folder).startswith("42 ")
+    assert run_twice(folder) == "42 from the cache\n"
