@@ -117,8 +117,7 @@ endif
 demo: install ## train a reader of captchas in 4 minutes or less, then let it read images that it never saw
 	@$(FUNCTIONS)
 	say "training on captchas in the fonts of font/, rendered as it goes"
-	.venv/bin/python lstm_ocr_train.py --prefix demo/ocr --overwrite --epochs 12 --target-accuracy 0.997 \
-	    --time-budget 220 font/
+	.venv/bin/python lstm_ocr_train.py --prefix demo/ocr --overwrite --target-accuracy 0.997 --time-budget 220 font/
 	say "rendering captchas that it never saw, and reading them"
 	rm -rf demo/unseen
 	.venv/bin/python captcha_generator.py font/ --count 12 --out demo/unseen --seed 2024

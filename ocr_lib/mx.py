@@ -46,6 +46,7 @@ def _start_engine() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+            del os.environ["MXNET_ENGINE_TYPE"]  # was read; processes that we start make their own choice
 
 
 _start_engine()

@@ -1,5 +1,6 @@
-"""What is said where MXNet, or its CUDA, is missing."""
+"""How MXNet is set up, and what is said where it, or its CUDA, is missing."""
 
+import os
 import runpy
 import subprocess
 import sys
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Importing mxnet raises FAULT; the rest is what the command line would do.
 BLOCKED = """
+import os
 import runpy
 import sys
 
@@ -134,3 +136,26 @@ class TestMissing:
         message = str(caught.value)
         assert ("pip install 'ocr-lib[train]'" in message) == runs
         assert (f"runs on Python 3.8 to 3.12; this is Python 3.{version[1]}" in message) != runs
+
+
+def test_operators_run_in_the_calling_thread_and_on_every_core(tmp_path):
+    program = """
+import os, threading
+from ocr_lib.mx import mx
+threads = len(os.listdir("/proc/self/task"))
+assert (mx.nd.ones((2, 2)) + 1).asnumpy().sum() == 8
+assert len(os.listdir("/proc/self/task")) == threads
+print(os.environ["OMP_NUM_THREADS"], os.environ.get("MXNET_ENGINE_TYPE"))
+"""
+    environment = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "MXNET_ENGINE_TYPE")}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == (f"{len(os.sched_getaffinity(0))} None\n", "")
+
+
+def test_the_environment_chooses_the_engine():
+    program = "from ocr_lib.mx import mx; mx.nd.waitall()"
+    environment = {**os.environ, "MXNET_ENGINE_TYPE": "ThreadedEngine"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=60, check=False)
+    assert "ThreadedEngine" in done.stderr

@@ -47,7 +47,7 @@ def test_mxnet_ctc_is_the_classic_example():
     assert (recipe.image.mean, recipe.image.scale) == (0, 255)
     assert (recipe.text.alphabet, recipe.text.min_length, recipe.text.max_length) == ("0123456789", 3, 4)
     assert recipe.captcha == CaptchaRecipe() and (recipe.captcha.width, recipe.captcha.height) == (160, 60)
-    assert recipe.network == NetworkRecipe((), layers=2, hidden=100, bidirectional=False, cell="unrolled")
+    assert recipe.network == NetworkRecipe((), layers=2, hidden=100, bidirectional=False, cell="fused")
     assert recipe.time_steps == 80
     assert recipe.training == TrainingRecipe(
         loss="ctc",
@@ -79,7 +79,7 @@ def test_captcha_defaults_are_the_packages_own():
 
 
 def test_masks_are_the_table_that_is_given():
-    table = tuple(range(256, 0, -1))
+    table = (0, *range(256, 1, -1))
     assert tuple(CaptchaRecipe(lookup_table=table).masks) == table
 
 
@@ -125,6 +125,7 @@ WRONG = [
     ("captcha.character_offset_dx", [5, 4], "character_offset_dx is from 5 to 4.*captcha"),
     ("captcha.character_offset_dy", [3, 2], "character_offset_dy is from 3 to 2.*captcha"),
     ("captcha.word_space_probability", 1.1, "<= 1.*captcha.word_space_probability"),
+    ("captcha.lookup_table", [1] * 256, "begins with other than 0.*captcha"),
     ("captcha.lookup_table", [1] * 255, "256.*captcha.lookup_table"),
     ("captcha.lookup_table", [0.5] * 256, "int.*captcha.lookup_table"),
     ("captcha.bg_color", [0, 0, 256], "<= 255.*captcha.bg_color"),

@@ -196,11 +196,6 @@ def test_thin_ink_agrees(fonts, opacity):
     assert differences(recipe, fonts, random_texts(100)).max() < 1.4
 
 
-def test_a_mask_over_what_has_no_ink_agrees(fonts):
-    recipe = CaptchaRecipe(lookup_table=(40, *[int(1.97 * luminance) for luminance in range(1, 256)]))
-    assert differences(recipe, fonts, random_texts(30)).max() < 1.5
-
-
 def spans(low, high):
     return st.tuples(st.floats(low, high), st.floats(low, high))
 

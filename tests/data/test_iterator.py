@@ -143,7 +143,7 @@ SIZES = st.tuples(st.integers(1, 200), st.integers(1, 60))
 @given(SIZES)
 def test_an_epoch_covers_every_index_once(sizes):
     epoch_size, batch_size = sizes
-    ranges = epoch_ranges(epoch_size, batch_size)
+    ranges = list(epoch_ranges(epoch_size, batch_size))
     assert [index for one in ranges for index in one] == list(range(epoch_size))
     assert [len(one) for one in ranges[:-1]] == [batch_size] * (len(ranges) - 1)
     assert 1 <= len(ranges[-1]) <= batch_size
@@ -153,7 +153,7 @@ def test_an_epoch_covers_every_index_once(sizes):
 @given(SIZES, st.integers(0, 1000), st.integers(1, 4))
 def test_epochs_follow_one_another_without_gap(sizes, epoch, count):
     epoch_size, batch_size = sizes
-    per_epoch = len(epoch_ranges(*sizes))
+    per_epoch = len(list(epoch_ranges(*sizes)))
     ranges = list(itertools.islice(endless_ranges(epoch_size, batch_size, epoch), per_epoch * count))
     drawn = [index for one in ranges for index in one]
     assert drawn == list(range(epoch * epoch_size, (epoch + count) * epoch_size))
@@ -163,7 +163,7 @@ def test_epochs_follow_one_another_without_gap(sizes, epoch, count):
 @settings(deadline=None)
 @given(SIZES, st.integers(0, 5), st.data())
 def test_a_stream_can_be_resumed_at_any_batch(sizes, epoch, data):
-    per_epoch = len(epoch_ranges(*sizes))
+    per_epoch = len(list(epoch_ranges(*sizes)))
     done = data.draw(st.integers(0, per_epoch))
     undisturbed = endless_ranges(*sizes)
     rest = itertools.islice(undisturbed, epoch * per_epoch + done, epoch * per_epoch + done + 2 * per_epoch)

@@ -29,7 +29,7 @@ class Run:
         self.prefix = str(tmp_path / "ocr")
         self.log_dir = tmp_path / "log"
         training = self.recipe.training
-        ranges = epoch_ranges(training.epoch_size, training.batch_size)
+        ranges = list(epoch_ranges(training.epoch_size, training.batch_size))
         self.batches = batches or toy_batches(self.recipe, "train", ranges)
         fixed = toy_batches(self.recipe, "validation", epoch_ranges(training.validation_size, training.batch_size))
         store = Store(self.prefix, read_manifest(self.prefix), resume)
