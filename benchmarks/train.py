@@ -25,7 +25,7 @@ from ocr_lib.recipe import Recipe, load_preset, override
 
 NETWORK_TURN_S = 2.0
 BUDGET_S = 30.0
-EPOCH_SIZE = 6400
+EPOCH_SIZE = 2560
 SAMPLE_S = 0.5
 
 
