@@ -16,6 +16,7 @@ from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError
 from ocr_lib.image import read_image
 from ocr_lib.net.manifest import Epoch
+from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading
 
 if TYPE_CHECKING:
@@ -48,6 +49,20 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--confidence", action="store_true", help="tell how sure each reading is, from 0 to 1")
     parser.add_argument("--json", action="store_true", help="print an array of objects")
     parser.add_argument("--batch-size", type=int, default=128, help="images to put through the network at a time")
+    parser.add_argument(
+        "--decoder",
+        choices=["greedy", "beam"],
+        help="the best class of each time step, or the most probable text by beam search, which --lexicon and "
+        "--pattern imply (default: greedy)",
+    )
+    parser.add_argument("--beam-width", type=int, metavar="N", help="prefixes that beam search keeps (default: 16)")
+    parser.add_argument(
+        "--lexicon",
+        type=Path,
+        metavar="FILE",
+        help="read only words of this file, one a line; none, with confidence 0, where all are too long",
+    )
+    parser.add_argument("--pattern", metavar="REGEX", help=r"likewise, only texts that match as a whole: \d{3,4}")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw images over their per-step class probabilities")
     parser.set_defaults(prog=parser.prog)
     return run_command(parser, _infer, argv)
@@ -58,14 +73,16 @@ def _infer(args: argparse.Namespace) -> int:
         raise OCRError(f"--batch-size must be at least 1, not {args.batch_size}")
     if args.plot and args.plot.suffix.lower() != ".png":
         raise OCRError(f"--plot {args.plot}: the picture is a PNG, so let its name end in .png")
+    _check_decoding(args)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file need not be text
     paths = list(_expand(args.images))
     from ocr_lib.net.checkpoint import load_checkpoint
     from ocr_lib.net.reader import Reader
 
-    reader = Reader(load_checkpoint(args.prefix, args.epoch), min(args.batch_size, len(paths)))
-    alphabet = reader.recipe.alphabet
+    checkpoint = load_checkpoint(args.prefix, args.epoch)
+    alphabet = checkpoint.recipe.alphabet
+    reader = Reader(checkpoint, min(args.batch_size, len(paths)), _decoder(args, alphabet))
     failed = False
     printed: List[Dict[str, Any]] = []
     drawn: List[Outcome] = []
@@ -87,6 +104,36 @@ def _infer(args: argparse.Namespace) -> int:
 
         plot_readings(drawn, alphabet, args.plot)
     return int(failed)
+
+
+def _check_decoding(args: argparse.Namespace) -> None:
+    """Refuse options that contradict each other, and set the decoder that they imply."""
+    if args.lexicon is not None and args.pattern is not None:
+        raise OCRError("--lexicon and --pattern can't be combined")
+    if args.decoder is None:
+        args.decoder = "greedy" if args.lexicon is None and args.pattern is None else "beam"
+    for option in ("lexicon", "pattern", "beam_width"):
+        if args.decoder == "greedy" and getattr(args, option) is not None:
+            raise OCRError(f"--{option.replace('_', '-')} goes with --decoder beam")
+
+
+def _decoder(args: argparse.Namespace, alphabet: Alphabet) -> Decoder:
+    if args.decoder == "greedy":
+        return best_path
+    # Imports compiled code, which the first time takes seconds.
+    from ocr_lib.recognize.automaton import all_texts
+    from ocr_lib.recognize.beam import DEFAULT_WIDTH, MOST_WIDTH, BeamDecoder
+    from ocr_lib.recognize.lexicon import load_lexicon
+    from ocr_lib.recognize.pattern import compile_pattern
+
+    width = DEFAULT_WIDTH if args.beam_width is None else args.beam_width
+    if not 1 <= width <= MOST_WIDTH:
+        raise OCRError(f"--beam-width must be from 1 to {MOST_WIDTH}, not {width}")
+    if args.lexicon is not None:
+        return BeamDecoder(load_lexicon(args.lexicon, alphabet), width)
+    if args.pattern is not None:
+        return BeamDecoder(compile_pattern(args.pattern, alphabet), width)
+    return BeamDecoder(all_texts(alphabet.num_classes), width)
 
 
 def _epoch(text: str) -> Epoch:

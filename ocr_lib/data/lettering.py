@@ -12,7 +12,7 @@ from typing import NamedTuple, Tuple
 import numpy as np
 from numba import from_dtype, types
 
-from ocr_lib.data.compiled import below, compiled, fraction, inlined
+from ocr_lib.compiled import below, compiled, fraction, inlined
 
 
 def _record(*names: str) -> np.dtype:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import types
 
-from ocr_lib.data.compiled import below, compiled, inlined
+from ocr_lib.compiled import below, compiled, inlined
 
 _NUM_DOTS = 30
 _ROUNDING = 1e-6

@@ -11,6 +11,7 @@ from ocr_lib.image import dark_on_light, fit, normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import inference_symbol
 from ocr_lib.net.checkpoint import Checkpoint
+from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading, readings
 
 
@@ -22,6 +23,8 @@ class Reader:
     checkpoint : Checkpoint
     batch_size : int
         Images to put through the network at a time.
+    decode : Decoder
+        Finds the texts in what the network says; greedily when left out.
 
     Raises
     ------
@@ -29,10 +32,11 @@ class Reader:
         If parameters, symbol and recipe don't fit each other.
     """
 
-    def __init__(self, checkpoint: Checkpoint, batch_size: int = 128) -> None:
+    def __init__(self, checkpoint: Checkpoint, batch_size: int = 128, decode: Decoder = best_path) -> None:
         self.recipe = checkpoint.recipe
         self._is_original = checkpoint.is_original
         self._batch_size = batch_size
+        self._decode = decode
         symbol = inference_symbol(checkpoint.symbol)
         misfit = f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
         try:
@@ -56,7 +60,7 @@ class Reader:
         found: List[Reading] = []
         for start in range(0, len(images), self._batch_size):
             inputs = np.stack([self._fit(image) for image in images[start : start + self._batch_size]])
-            found += readings(self.probabilities(inputs), self.recipe.alphabet)
+            found += readings(self.probabilities(inputs), self.recipe.alphabet, self._decode)
         return found
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification (CTC) without a framework: what a label needs and how likely it is.
+"""Connectionist temporal classification (CTC) without a framework: how likely a text is.
 
 Graves, Fernandez, Gomez, Schmidhuber: Connectionist Temporal Classification: Labelling Unsegmented Sequence Data with
 Recurrent Neural Networks. ICML 2006. Class 0 is the blank.
@@ -10,43 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ocr_lib.alphabet import BLANK
-
-
-def log_softmax(logits: npt.ArrayLike, axis: int = -1) -> npt.NDArray[np.float64]:
-    """Turn logits into log-probabilities.
-
-    Parameters
-    ----------
-    logits : array_like, any shape
-        Unnormalized scores. Log-probabilities come back as they are.
-    axis : int
-        The axis of the classes.
-
-    Returns
-    -------
-    ndarray of the same shape, float64
-        Natural logarithms of probabilities that sum to 1 along the axis.
-    """
-    scores = np.asarray(logits, dtype=np.float64)
-    shifted = scores - scores.max(axis=axis, keepdims=True)
-    normalized: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-    return normalized
-
-
-def required_steps(labels: Sequence[int]) -> int:
-    """Count the time steps that a label needs: one a character, and one for the blank between equal neighbours.
-
-    Parameters
-    ----------
-    labels : sequence of int
-        The class ids of one text, without padding.
-
-    Returns
-    -------
-    int
-        The smallest number of time steps at which CTC can align the label.
-    """
-    return len(labels) + sum(left == right for left, right in zip(labels, labels[1:]))
 
 
 def step_mask(shape: Tuple[int, ...], lengths: Optional[npt.ArrayLike] = None) -> npt.NDArray[np.bool_]:
@@ -92,7 +55,7 @@ def log_likelihood(
     Parameters
     ----------
     log_probs : array_like, shape (T, N, C)
-        Natural logarithms of the probability of each class at each time step; see `log_softmax`.
+        Natural logarithms of the probability of each class at each time step.
     labels : sequence of N sequences of int
         Class ids from 1 to C - 1 without padding, of any length each, empty ones included.
     lengths : array_like, shape (N,), optional

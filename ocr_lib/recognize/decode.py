@@ -1,12 +1,30 @@
 """From a network's scores to class ids."""
 
-from typing import List, Optional
+from typing import List, Optional, Protocol, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ocr_lib.alphabet import BLANK
 from ocr_lib.recognize.ctc import step_mask
+
+
+class Decoder(Protocol):
+    """What finds the texts in the probabilities of a batch: `best_path`, or a `BeamDecoder`."""
+
+    def __call__(self, probabilities: np.ndarray, /) -> Sequence[Optional[List[int]]]:
+        """Decode a batch.
+
+        Parameters
+        ----------
+        probabilities : numpy.ndarray
+            (T, N, C), of each class at each time step.
+
+        Returns
+        -------
+        sequence of N lists of int
+            Class ids from 1 to C - 1; None where none of the texts that it may find fits into the time steps.
+        """
 
 
 def best_path(scores: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None) -> List[List[int]]:

@@ -1,13 +1,12 @@
-"""The command that reads images: what it prints, what it refuses, and that one bad image costs only itself."""
+"""The command that reads images: what it reads and prints."""
 
 import json
 import math
 import os
+import re
 import shutil
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,7 @@ import pytest
 
 from ocr_lib.cli.infer import MOST_PLOTTED, main
 from ocr_lib.cv import MAX_PIXELS
-from ocr_lib.mx import mx
+from ocr_lib.recognize.beam import DEFAULT_WIDTH
 from tests import original_example
 from tests.small_network import LETTERS, draw_marks, files_of, mark_params, mark_recipe, save
 
@@ -40,11 +39,21 @@ def shifted_params(epoch):
     return params
 
 
+def save_epochs(folder):
+    """Save three epochs, of which the second is the best."""
+    return save(folder / "ocr", mark_recipe(), shifted_params, (1, 2, 3), (0.2, 1.0, 0.3))
+
+
+def run_main(capsys, prefix, *arguments):
+    """Run the command in this process; return the exit code, and stdout and stderr as lists of lines."""
+    code = main([f"--prefix={prefix}", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out.splitlines(), captured.err.splitlines()
+
+
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory):
-    """Three epochs, of which the second is the best."""
-    path = tmp_path_factory.mktemp("digits") / "ocr"
-    return save(path, mark_recipe(), shifted_params, (1, 2, 3), (0.2, 1.0, 0.3))
+    return save_epochs(tmp_path_factory.mktemp("digits"))
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +63,7 @@ def letters_prefix(tmp_path_factory):
 
 @pytest.fixture
 def infer(capsys, prefix):
-    """Run the command in this process; return the exit code, and stdout and stderr as lists of lines."""
-
-    def run(*arguments, prefix=prefix):
-        code = main([f"--prefix={prefix}", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return code, captured.out.splitlines(), captured.err.splitlines()
-
-    return run
+    return lambda *arguments, prefix=prefix: run_main(capsys, prefix, *arguments)
 
 
 def run_script(*arguments, cwd=ROOT):
@@ -216,93 +218,58 @@ class TestArguments:
         assert "--epoch" in capsys.readouterr().err.splitlines()[-1]
 
 
-class TestBadImages:
+class TestDecoding:
+    """The network sees what is there, so that only a constraint can make it read anything else."""
+
+    def read(self, infer, *arguments, prefix=None):
+        options = {} if prefix is None else {"prefix": prefix}
+        code, lines, errors = infer("--json", *arguments, **options)
+        assert (code, errors) == (0, [])
+        return [(entry["text"], entry["confidence"]) for entry in json.loads("\n".join(lines))]
+
     @pytest.fixture
-    def bad(self, tmp_path):
-        """Write images that can't be read; return each with what is said of it."""
-        folder = tmp_path / "bad"
-        whole = write(folder / "cut.png").read_bytes()
-        (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
-        jpeg = write(folder / "cut.jpg", zoom=9).read_bytes()
-        (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) * 2 // 3])
-        (folder / "empty.png").touch()
-        (folder / "text.png").write_text("This is a letter, not a picture of one.\n")
-        # A PNG begins with its width and height, and their checksum.
-        header = b"IHDR" + struct.pack(">II", 100_000, 100_000) + whole[24:29]
-        huge = whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
-        (folder / "huge.png").write_bytes(huge)
-        damaged = bytearray(whole)
-        damaged[-30] ^= 1
-        (folder / "damaged.png").write_bytes(damaged)
-        return {
-            folder / "cut.png": "cut off",
-            folder / "cut.jpg": "cut off",
-            folder / "empty.png": "the file is empty",
-            folder / "text.png": "no image that OpenCV can read",
-            folder / "huge.png": f"{MAX_PIXELS:,} pixels",
-            folder / "damaged.png": "damaged",
-            folder / "missing.png": "No such file or directory",
-        }
+    def images(self, tmp_path):
+        return [write(tmp_path / f"{i}.png", text) for i, text in enumerate(["0089", "7", "31415", ""])]
 
-    @pytest.mark.parametrize("batch_size", [1, 3, 100])
-    def test_each_is_named_and_the_others_are_read(self, infer, bad, tmp_path, batch_size):
-        good = [write(tmp_path / f"{i}.png", str(i)) for i in range(3)]
-        files = list(bad)
-        arguments = [good[0], *files[:3], good[1], *files[3:], good[2]]
-        code, lines, errors = infer(f"--batch-size={batch_size}", *arguments)
-        assert code == 1
-        assert lines == [f"{path}\tDigits: [{i}]" for i, path in enumerate(good)]
-        assert len(errors) == len(files)
-        for path, line in zip(files, errors):
-            assert f"error: {path}: " in line
-            assert bad[path] in line
+    @pytest.mark.parametrize(
+        "options", [["--decoder=greedy"], ["--decoder=beam"], ["--decoder=beam", "--beam-width=1"], [r"--pattern=\d*"]]
+    )
+    def test_agrees_with_the_default_where_all_is_clear(self, infer, images, options):
+        assert self.read(infer, *options, *images) == self.read(infer, *images)
 
-    def test_json_has_them_in_their_places(self, infer, bad, tmp_path):
-        good = write(tmp_path / "good.png", "31")
-        code, lines, errors = infer("--json", *bad, good)
-        found = json.loads("\n".join(lines))
-        assert (code, errors) == (1, [])
-        assert [entry["path"] for entry in found] == [*map(str, bad), str(good)]
-        for path, entry in zip(bad, found):
-            assert list(entry) == ["path", "error"]
-            assert bad[path] in entry["error"]
-        assert found[-1]["text"] == "31"
+    @pytest.mark.parametrize(
+        "pattern, texts",
+        [
+            (r"\d{4,5}", {0: "0089", 2: "31415"}),
+            (r"00\d+|7", {0: "0089", 1: "7"}),
+            ("[0-57]*", {1: "7", 2: "31415", 3: ""}),
+        ],
+    )
+    def test_pattern(self, infer, images, pattern, texts):
+        found = self.read(infer, f"--pattern={pattern}", *images)
+        assert all(re.fullmatch(pattern, text) for text, _ in found)
+        assert {index: found[index][0] for index in texts} == texts
+        for index, (held, free) in enumerate(zip(found, self.read(infer, *images))):
+            assert held == free if index in texts else held[1] < free[1]
 
-    def test_one_alone_prints_nothing_but_the_error(self, infer, bad):
-        for path in bad:
-            code, lines, errors = infer(path)
-            assert (code, lines, len(errors)) == (1, [], 1)
+    @pytest.mark.parametrize("width", [1, 16])
+    def test_lexicon(self, infer, images, tmp_path, width):
+        (tmp_path / "words.txt").write_text("0088\n7\n31415\n99\n")
+        found = self.read(infer, f"--lexicon={tmp_path}/words.txt", f"--beam-width={width}", *images)
+        assert [text for text, _ in found[:3]] == ["0088", "7", "31415"]
+        assert found[3][0] == "7"
+        free = self.read(infer, *images)
+        assert found[1:3] == free[1:3]
+        assert found[0][1] < free[0][1]
 
-    def test_a_folder_of_them_is_read_all_the_same(self, infer, bad, tmp_path):
-        write(tmp_path / "bad" / "good.png", "31")
-        code, lines, errors = infer(tmp_path / "bad")
-        assert code == 1
-        assert lines == [f"{tmp_path}/bad/good.png\tDigits: [3, 1]"]
-        assert len(errors) == len(bad) - 1  # the missing one is not there to be found
+    def test_lexicon_of_letters(self, infer, letters_prefix, tmp_path):
+        (tmp_path / "слова.txt").write_text("ваза\nвага\n", encoding="utf-8")
+        path = write(tmp_path / "a.png", "вага", LETTERS)
+        assert infer(f"--lexicon={tmp_path}/слова.txt", path, prefix=letters_prefix) == (0, ["Text: вага"], [])
 
-    def test_a_folder_called_as_an_image(self, infer, tmp_path):
-        (tmp_path / "images" / "folder.png").mkdir(parents=True)
-        write(tmp_path / "images" / "good.png", "31")
-        code, lines, errors = infer(tmp_path / "images")
-        assert (code, len(lines), len(errors)) == (1, 1, 1)
-        assert "folder.png: Is a directory" in errors[0]
-
-    def test_a_name_of_two_lines_is_told_in_one(self, infer, tmp_path):
-        code, _, errors = infer(tmp_path / "two\nlines.png")
-        assert (code, len(errors)) == (1, 1)
-
-    def test_the_plot_comes_without_them(self, infer, bad, tmp_path):
-        good = write(tmp_path / "good.png")
-        code, lines, errors = infer(f"--plot={tmp_path}/plot.png", *bad, good)
-        assert (code, len(lines), len(errors)) == (1, 1, len(bad))
-        assert cv2.imread(str(tmp_path / "plot.png")) is not None
-
-    def test_each_is_named_even_if_there_is_nothing_to_plot(self, infer, tmp_path):
-        code, lines, errors = infer(f"--plot={tmp_path}/plot.png", tmp_path / "a.png", tmp_path / "b.png")
-        assert (code, lines) == (1, [])
-        assert ["a.png: No such" in errors[0], "b.png: No such" in errors[1]] == [True, True]
-        assert errors[2].endswith("error: --plot: no image could be read, so there is nothing to draw")
-        assert not (tmp_path / "plot.png").exists()
+    def test_texts_too_long_for_the_time_steps_leave_no_reading(self, infer, images):
+        code, lines, errors = infer("--confidence", r"--pattern=\d{17}", images[0])
+        assert (code, lines, errors) == (0, ["Digits: []\tconfidence 0.0000"], [])
 
 
 class TestPlot:
@@ -355,81 +322,6 @@ class TestPlot:
         assert f"{tmp_path}/file/plot.png can't be written" in errors[0]
 
 
-class TestErrors:
-    """Each is one line that names what is wrong, with exit code 1 and nothing on stdout."""
-
-    @pytest.fixture
-    def refused(self, infer, tmp_path):
-        image = write(tmp_path / "image.png")
-
-        def run(*arguments, image=image, **options):
-            code, lines, errors = infer(*arguments, image, **options)
-            assert (code, lines, len(errors)) == (1, [], 1), errors
-            assert not errors[0].startswith("Traceback")
-            assert ": error: " in errors[0]
-            return errors[0].split(": error: ", 1)[1]
-
-        return run
-
-    @pytest.fixture
-    def copied(self, prefix, tmp_path):
-        (tmp_path / "copy").mkdir()
-        for path in files_of(prefix):
-            shutil.copy(path, tmp_path / "copy")
-        return str(tmp_path / "copy" / "ocr")
-
-    def test_a_folder_without_images(self, refused, tmp_path):
-        (tmp_path / "folder").mkdir()
-        (tmp_path / "folder" / "notes.txt").touch()
-        assert refused(image=tmp_path / "folder") == f"{tmp_path}/folder: no image in this folder"
-
-    def test_a_glob_without_matches(self, refused, tmp_path):
-        assert refused(image=tmp_path / "*.gif") == f"{tmp_path}/*.gif: no file matches"
-
-    def test_another_prefix(self, refused, tmp_path):
-        said = refused(prefix=tmp_path / "other")
-        assert said.startswith(f"{tmp_path}/other-symbol.json: no such checkpoint; lstm_ocr_train.py")
-
-    def test_an_epoch_that_is_not_there(self, refused, prefix):
-        assert refused("--epoch=9") == f"{prefix} has no epoch 9; it has 1, 2, 3"
-
-    @pytest.mark.parametrize("batch_size", [0, -3])
-    def test_a_batch_size_that_is_none(self, refused, batch_size):
-        assert refused(f"--batch-size={batch_size}") == f"--batch-size must be at least 1, not {batch_size}"
-
-    @pytest.mark.parametrize("suffix", ["-symbol.json", "-recipe.json", "-0002.params"])
-    def test_a_tampered_checkpoint(self, refused, copied, suffix):
-        path = Path(copied + suffix)
-        data = bytearray(path.read_bytes())
-        data[len(data) // 3] ^= 1
-        path.write_bytes(data)
-        assert refused(prefix=copied).startswith(f"{path}: the file is not what {copied}-manifest.json says")
-
-    @pytest.mark.parametrize("suffix", ["-symbol.json", "-recipe.json", "-0003.params", "-manifest.json"])
-    def test_cut_off_files_without_a_manifest_to_tell(self, refused, copied, suffix):
-        if suffix != "-manifest.json":
-            Path(f"{copied}-manifest.json").unlink()
-        path = Path(copied + suffix)
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        assert refused(prefix=copied).startswith(f"{path}: ")
-
-    def test_parameters_of_another_network(self, refused, copied):
-        Path(f"{copied}-manifest.json").unlink()
-        arrays = {f"arg:{name}": mx.nd.array(array[:-1]) for name, array in mark_params().items()}
-        mx.nd.save(f"{copied}-0003.params", arrays)
-        said = refused(prefix=copied)
-        assert said == f"{copied}-0003.params: the parameters don't fit the symbol and the recipe beside them"
-
-    def test_json_and_quiet_change_nothing_of_it(self, refused):
-        assert refused("--json", "--quiet", "--epoch=9") == refused("--epoch=9")
-
-    def test_debug_shows_the_traceback(self, tmp_path, prefix):
-        code, output, errors = run_script(f"--prefix={prefix}", "--epoch=9", "--debug", write(tmp_path / "a.png"))
-        assert (code, output) == (1, "")
-        assert errors.startswith("Traceback")
-        assert errors.splitlines()[-1].endswith(f"{prefix} has no epoch 9; it has 1, 2, 3")
-
-
 class TestOriginalCheckpoint:
     def test_prints_what_the_examples_script_does(self, infer, tmp_path):
         original_example.save(tmp_path / "original", 7)
@@ -451,28 +343,14 @@ class TestScript:
             shutil.copy(path, tmp_path)
         assert run_script("a.png", cwd=tmp_path) == (0, "Digits: [0, 0, 8, 9]\n", "")
 
-    def test_names_bad_images_and_reads_the_others(self, prefix, tmp_path):
-        whole = write(tmp_path / "a.png", "31").read_bytes()
-        (tmp_path / "b.png").write_bytes(whole[:-30])
-        (tmp_path / "c.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
-        (tmp_path / "d.webp").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
-        (tmp_path / "e.tif").write_bytes(b"II*\0\x08\0\0\0\xff\xff")
-        code, output, errors = run_script("--prefix", prefix, tmp_path)
-        assert (code, output) == (1, f"{tmp_path}/a.png\tDigits: [3, 1]\n")
-        assert [line.split(": ")[:3] for line in errors.splitlines()] == [
-            ["lstm_ocr_infer.py", "error", f"{tmp_path}/{name}"] for name in ("b.png", "c.jpg", "d.webp", "e.tif")
-        ]
-
-    def test_without_a_checkpoint(self, tmp_path):
-        code, output, errors = run_script("--prefix", tmp_path / "no", write(tmp_path / "a.png"))
-        assert (code, output) == (1, "")
-        assert errors == (
-            f"lstm_ocr_infer.py: error: {tmp_path}/no-symbol.json: no such checkpoint; "
-            f"lstm_ocr_train.py --prefix {tmp_path}/no makes one\n"
-        )
-
     def test_help_tells_the_defaults(self):
         code, output, errors = run_script("--help")
         assert (code, errors) == (0, "")
-        for said in ("(default: ocr)", "(default: 128)", "best or last", f"{MAX_PIXELS:,} pixels"):
+        for said in (
+            "(default: ocr)",
+            "(default: 128)",
+            f"beam search keeps (default: {DEFAULT_WIDTH})",
+            "best or last",
+            f"{MAX_PIXELS:,} pixels",
+        ):
             assert said in " ".join(output.split())

@@ -13,6 +13,9 @@ from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
 from ocr_lib.recipe import override
+from ocr_lib.recognize.automaton import all_texts
+from ocr_lib.recognize.beam import BeamDecoder
+from ocr_lib.recognize.pattern import compile_pattern
 from tests import original_example
 from tests.small_network import ROWS, WIDTH, draw_marks, mark_params, mark_recipe, random_params, save
 
@@ -160,6 +163,21 @@ class TestRead:
     def test_order_is_kept(self, mark_checkpoint):
         images = [draw_marks(rows_of(text)) for text in reversed(TEXTS)]
         assert [reading.text for reading in Reader(mark_checkpoint, 3).read(images)] == TEXTS[::-1]
+
+    @pytest.mark.parametrize("batch_size", [1, 3, 100])
+    def test_is_given_a_decoder(self, mark_checkpoint, batch_size):
+        images = [draw_marks(rows_of(text)) for text in TEXTS]
+        alphabet = mark_checkpoint.recipe.alphabet
+        free = Reader(mark_checkpoint, batch_size, BeamDecoder(all_texts(alphabet.num_classes))).read(images)
+        assert [reading.text for reading in free] == TEXTS
+        held = Reader(mark_checkpoint, batch_size, BeamDecoder(compile_pattern(r"\d{4}", alphabet))).read(images)
+        for text, one, other in zip(TEXTS, held, free):
+            assert len(one.text) == 4
+            if len(text) == 4:
+                assert (one.text, one.confidence) == (text, other.confidence)
+            else:
+                assert one.confidence < other.confidence
+            np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
 
     def test_confidence_is_what_ctc_gives_the_text(self, mark_checkpoint):
         images = [draw_marks(rows_of(text)) for text in TEXTS if text]

@@ -1,55 +1,23 @@
 """CTC likelihoods against the enumeration of every path."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 
-from ocr_lib.recognize.ctc import log_likelihood, log_softmax, required_steps, step_mask
-
-
-def collapse(path):
-    return tuple(index for index, _ in itertools.groupby(path) if index)
-
-
-def label_probabilities(probs):
-    """Add up the paths of each label: (T, C) -> {label: probability}."""
-    totals = {}
-    for path in itertools.product(range(probs.shape[1]), repeat=len(probs)):
-        terms = totals.setdefault(collapse(path), [])
-        terms.append(math.prod(step[index] for step, index in zip(probs, path)))
-    return {label: math.fsum(terms) for label, terms in totals.items()}
-
-
-def random_log_probs(seed, *shape):
-    return log_softmax(np.random.default_rng(seed).normal(scale=2.0, size=shape))
+from ocr_lib.recognize.ctc import log_likelihood, step_mask
+from tests.recognize.enumeration import label_probabilities, least_steps, random_log_probs
 
 
 @pytest.mark.parametrize(
     "labels, steps", [([], 0), ([1], 1), ([1, 2, 1], 3), ([1, 1], 3), ([2, 2, 2], 5), ([1, 1, 2, 2, 1], 7)]
 )
-def test_required_steps(labels, steps):
-    assert required_steps(labels) == steps
+def test_a_label_needs_a_step_a_character_and_one_between_equal_neighbours(labels, steps):
+    assert least_steps(labels) == steps
     log_probs = random_log_probs(0, steps + 1, 1, 3)
     assert np.isfinite(log_likelihood(log_probs[:steps], [labels]))
     if steps:
         assert log_likelihood(log_probs[: steps - 1], [labels]) == -np.inf
-
-
-@pytest.mark.parametrize("axis", [0, 1, -1])
-def test_log_softmax_normalizes_along_the_axis(axis):
-    logits = np.random.default_rng(1).normal(size=(3, 4, 5)).astype(np.float32)
-    log_probs = log_softmax(logits, axis=axis)
-    assert log_probs.dtype == np.float64
-    np.testing.assert_allclose(np.exp(log_probs).sum(axis=axis), 1.0, rtol=1e-14)
-    np.testing.assert_allclose(log_softmax(log_probs, axis=axis), log_probs, atol=1e-14)
-    np.testing.assert_allclose(np.diff(log_probs, axis=axis), np.diff(logits.astype(float), axis=axis), atol=1e-14)
-
-
-def test_log_softmax_bears_extreme_logits():
-    assert log_softmax([1000.0, 0.0, -np.inf]).tolist() == [0.0, -1000.0, -np.inf]
-    np.testing.assert_allclose(log_softmax([-1e5, -1e5]), np.log([0.5, 0.5]))
 
 
 @pytest.mark.parametrize("steps, classes", [(1, 3), (2, 3), (3, 4), (4, 3), (5, 3), (6, 2)])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ocr_lib.recognize.ctc import log_softmax
 from ocr_lib.recognize.decode import best_path, blank_share
+from tests.recognize.enumeration import log_softmax
 
 
 def one_hot(classes, num_classes=4):

@@ -3,7 +3,13 @@
 import subprocess
 import sys
 
-MODULES = ["ocr_lib.alphabet", "ocr_lib.recognize.ctc", "ocr_lib.recognize.decode", "ocr_lib.recognize.metrics"]
+MODULES = [
+    "ocr_lib.alphabet",
+    *(
+        f"ocr_lib.recognize.{name}"
+        for name in ("automaton", "beam", "ctc", "decode", "lexicon", "metrics", "pattern", "reading")
+    ),
+]
 
 
 def test_recognition_runs_without_mxnet():

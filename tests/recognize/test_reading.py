@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 
 from ocr_lib.alphabet import Alphabet
+from ocr_lib.recognize.automaton import trie
+from ocr_lib.recognize.beam import BeamDecoder
 from ocr_lib.recognize.reading import readings
-
-
-def enumerate_paths(probabilities):
-    """Return the probability of every label of one sample, (T, C), from all C**T paths."""
-    steps, classes = probabilities.shape
-    found = {}
-    for path in itertools.product(range(classes), repeat=steps):
-        label = tuple(key for key, _ in itertools.groupby(path) if key)
-        found[label] = found.get(label, 0) + np.prod(probabilities[range(steps), path])
-    return found
+from tests.recognize.enumeration import label_probabilities
 
 
 def random_probabilities(seed, steps, samples, classes):
@@ -31,7 +24,7 @@ def test_confidence_is_the_share_of_all_paths_that_read_so(seed, steps, classes)
     alphabet = Alphabet("abcdefg"[: classes - 1])
     for n, reading in enumerate(readings(probabilities, alphabet)):
         label = tuple("abcdefg".index(character) + 1 for character in reading.text)
-        assert reading.confidence == pytest.approx(enumerate_paths(probabilities[:, n])[label], abs=1e-6)
+        assert reading.confidence == pytest.approx(label_probabilities(probabilities[:, n])[label], abs=1e-6)
         best = [key for key, _ in itertools.groupby(probabilities[:, n].argmax(axis=1)) if key]
         assert label == tuple(best)
         np.testing.assert_array_equal(reading.probabilities, probabilities[:, n])
@@ -75,3 +68,40 @@ def test_samples_keep_their_order():
     paths = np.array([[1, 0, 2], [2, 2, 2], [0, 0, 0], [1, 2, 1]])
     found = readings(np.eye(3)[paths.T], Alphabet("xy"))
     assert [reading.text for reading in found] == ["xy", "y", "", "xyx"]
+
+
+class TestOtherDecoders:
+    def test_the_most_probable_text_may_be_another_than_that_of_the_best_path(self):
+        # The best path is two blanks, 0.36; "a" has three paths.
+        probabilities = np.array([[[0.6, 0.4]], [[0.6, 0.4]]])
+        (greedy,) = readings(probabilities, Alphabet("a"))
+        (beam,) = readings(probabilities, Alphabet("a"), BeamDecoder(trie([[], [1]])))
+        assert (greedy.text, greedy.confidence) == ("", pytest.approx(0.36))
+        assert (beam.text, beam.confidence) == ("a", pytest.approx(0.64))
+
+    @pytest.mark.parametrize("width", [1, 2, 16])
+    def test_confidence_is_that_of_the_text_whatever_the_beam_lost(self, width):
+        probabilities = random_probabilities(1, 6, 4, 3)
+        words = trie([[1, 2], [2, 2, 1], [1]])
+        for n, reading in enumerate(readings(probabilities, Alphabet("ab"), BeamDecoder(words, width))):
+            label = tuple("ab".index(character) + 1 for character in reading.text)
+            assert words.accepts(label)
+            assert reading.confidence == pytest.approx(label_probabilities(probabilities[:, n])[label], abs=1e-6)
+
+    @pytest.mark.parametrize("width", [1, 16])
+    def test_a_word_that_the_network_excludes_is_the_reading_if_no_other_fits(self, width):
+        probabilities = np.eye(3, dtype=np.float32)[[1, 1, 0, 0]][:, None]
+        (reading,) = readings(probabilities, Alphabet("ab"), BeamDecoder(trie([[1, 2], [1, 1, 2, 1, 1]]), width))
+        assert (reading.text, reading.confidence) == ("ab", 0.0)
+
+    def test_no_reading_is_no_text_with_no_confidence(self):
+        probabilities = random_probabilities(2, 2, 3, 3)
+        for n, reading in enumerate(readings(probabilities, Alphabet("ab"), BeamDecoder(trie([[1, 1]])))):
+            assert (reading.text, reading.confidence) == ("", 0.0)
+            np.testing.assert_array_equal(reading.probabilities, probabilities[:, n])
+
+    def test_the_empty_text_is_a_reading(self):
+        probabilities = random_probabilities(2, 2, 1, 3)
+        (reading,) = readings(probabilities, Alphabet("ab"), BeamDecoder(trie([[]])))
+        assert reading.text == ""
+        assert reading.confidence == pytest.approx(float(probabilities[:, 0, 0].prod()))

@@ -15,7 +15,7 @@ from ocr_lib.data.fast import FastRenderer
 from ocr_lib.data.fonts import find_fonts
 from ocr_lib.recipe import CaptchaRecipe
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 CHARACTERS = "0j⁄Ǻ"
 RECIPES = [
     CaptchaRecipe(),
@@ -73,7 +73,7 @@ def test_compiled_code_draws_what_its_python_draws(font_dir, tmp_path):
 
 PROGRAM = """
 from numba import types
-from ocr_lib.data.compiled import compiled
+from ocr_lib.compiled import compiled
 
 @compiled(types.int64(types.int64))
 def twice(number):
