@@ -2,7 +2,7 @@
 
 Differences are means over an image, in grey levels of 255, at the size that is drawn. With --picture, pairs are drawn
 side by side with five times their difference. With --train N, models are trained on either renderer, with N seeds each,
-one font and 6 epochs, and read 4,000 images of the package: that takes 1 to 2 minutes a model.
+one font and 3 epochs, and read 4,000 images of the package: that takes 1 to 2 minutes a model.
 
     python benchmarks/renderers.py
 """
@@ -27,7 +27,7 @@ from ocr_lib.recognize.metrics import EXACT, evaluate
 IMAGES = 1000
 PAIRS = 8
 FONT = FONTS / "Ubuntu-M.ttf"
-EPOCHS = 6
+EPOCHS = 3
 READ = 4000
 
 
