@@ -195,6 +195,8 @@ class _WarpCTCLoss(mx.operator.CustomOp):
     def forward(self, is_train: bool, req: List[str], in_data: _Arrays, out_data: _Arrays, aux: _Arrays) -> None:
         """Write the costs, (N,)."""
         logits, labels = (array.asnumpy() for array in in_data)
+        # MXNet may bury what is raised here; a loss that is no number ends training all the same.
+        self.assign(out_data[0], req[0], mx.nd.full(out_data[0].shape, np.nan))
         costs, self._gradients = self._library.compute(logits, labels, with_gradients=is_train)
         self.assign(out_data[0], req[0], mx.nd.array(costs, ctx=out_data[0].context))
 
@@ -203,6 +205,7 @@ class _WarpCTCLoss(mx.operator.CustomOp):
     ) -> None:
         """Write the logits' gradients, (T, N, C), each sample's times the gradient of its cost."""
         if self._gradients is None:
+            self.assign(in_grad[0], req[0], mx.nd.full(in_grad[0].shape, np.nan))
             raise OCRError("WarpCTC has no gradients: the forward pass was not for training")
         weights = out_grad[0].asnumpy()[np.newaxis, :, np.newaxis]  # (1, N, 1)
         self.assign(in_grad[0], req[0], mx.nd.array(self._gradients * weights, ctx=in_grad[0].context))

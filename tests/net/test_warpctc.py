@@ -214,21 +214,19 @@ class TestSymbol:
                 mx.nd.Custom(logits, labels, op_type="warpctc").wait_to_read()
         assert asked == [False, True]
 
-    def test_fault_in_a_batch_ends_in_an_error(self, capfd):
+    def test_fault_in_a_batch_gives_no_costs_and_is_told(self, capfd):
         logits, labels = mx.nd.zeros((TIME_STEPS, 1, CLASSES)), mx.nd.full((1, LABEL_WIDTH), CLASSES)
-        mx.nd.Custom(logits, labels, op_type="warpctc")
-        with pytest.raises(mx.MXNetError):
-            mx.nd.waitall()
+        costs = mx.nd.Custom(logits, labels, op_type="warpctc")
+        assert np.isnan(costs.asnumpy()).all()
         assert f"outside the {CLASSES} of the logits" in "".join(capfd.readouterr())
 
-    def test_backward_after_evaluation_ends_in_an_error(self, capfd):
+    def test_backward_after_evaluation_gives_no_gradients_and_is_told(self, capfd):
         logits, labels = (mx.nd.array(array) for array in random_batch(9, 3))
         logits.attach_grad()
         with mx.autograd.record(train_mode=False):
             costs = mx.nd.Custom(logits, labels, op_type="warpctc")
         costs.backward(train_mode=False)
-        with pytest.raises(mx.MXNetError):
-            mx.nd.waitall()
+        assert np.isnan(logits.grad.asnumpy()).all()
         assert "the forward pass was not for training" in "".join(capfd.readouterr())
 
     def test_name_and_shapes(self):
