@@ -108,7 +108,7 @@ class CaptchaRecipe(Part, frozen=True):
     def __post_init__(self) -> None:
         if not self.font_sizes:
             raise ValueError("font_sizes is empty")
-        if self.masks[0]:
+        if self.lookup_table and self.lookup_table[0]:
             raise ValueError("lookup_table begins with other than 0, so it would show where there is no ink")
         for name in ("character_offset_dx", "character_offset_dy"):
             least, most = getattr(self, name)

@@ -81,20 +81,7 @@ class CaptchaRenderer:
             return self._package.generate_image(text, self._recipe.bg_color, self._recipe.fg_color)
 
     def render(self, texts: Sequence[str], draws: np.ndarray) -> np.ndarray:
-        """Draw captchas in grey.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            N texts, not empty.
-        draws : numpy.ndarray
-            (N, D) float64 in [0, 1), D at least `num_draws` of the longest text.
-
-        Returns
-        -------
-        numpy.ndarray
-            (N, recipe.height, recipe.width) uint8.
-        """
+        """Draw captchas in grey, (N, recipe.height, recipe.width) uint8; see `ocr_lib.data.source.Renderer`."""
         images = np.empty((len(texts), self._recipe.height, self._recipe.width), np.uint8)
         for image, text, row in zip(images, texts, draws):
             cv2.cvtColor(np.asarray(self.draw(text, row)), cv2.COLOR_RGB2GRAY, dst=image)

@@ -49,19 +49,7 @@ class FastRenderer:
         )
 
     def render(self, texts: Sequence[str], draws: np.ndarray) -> np.ndarray:
-        """Draw captchas in grey; the same draws give the same images.
-
-        Parameters
-        ----------
-        texts : sequence of str
-            N texts, not empty.
-        draws : numpy.ndarray
-            (N, D) float64 in [0, 1), D at least `ocr_lib.data.captcha.num_draws` of the longest text.
-
-        Returns
-        -------
-        numpy.ndarray
-            (N, recipe.height, recipe.width) uint8.
+        """Draw captchas in grey, (N, recipe.height, recipe.width) uint8; see `ocr_lib.data.source.Renderer`.
 
         Raises
         ------

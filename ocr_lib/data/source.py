@@ -31,10 +31,23 @@ class Batch(NamedTuple):
 
 
 class Renderer(Protocol):
-    """What draws texts: ``render(texts, draws)`` returns (N, H, W) uint8, `draws` being (N, D) in [0, 1)."""
+    """What draws captchas of a recipe."""
 
     def render(self, texts: Sequence[str], draws: np.ndarray) -> np.ndarray:
-        """Draw captchas in grey."""
+        """Draw captchas in grey; the same draws give the same images.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            N texts, not empty.
+        draws : numpy.ndarray
+            (N, D) float64 in [0, 1), D at least `ocr_lib.data.captcha.num_draws` of the longest text.
+
+        Returns
+        -------
+        numpy.ndarray
+            (N, recipe.height, recipe.width) uint8.
+        """
 
 
 class Draws(NamedTuple):
