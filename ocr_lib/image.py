@@ -1,24 +1,28 @@
 """Image files and bytes to grey arrays of the size that a network reads."""
 
-import io
 import re
-import warnings
 import zlib
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional, Tuple
 
 import numpy as np
-from PIL import Image
 
 from ocr_lib.cv import MAX_PIXELS, cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.recipe import ImageRecipe
 
+# What OpenCV reads, by the names that such files usually have.
+_TYPES = "avif bmp dib exr gif hdr jfif jp2 jpe jpeg jpg pbm pgm pic png pnm ppm ras sr tif tiff webp"
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in _TYPES.split())
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xd9"
 # A marker and the length of its segment; in between, compressed data has no 0xff but before 0 and restart markers.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])(..)?", re.DOTALL)
+
+
+def image_files(folder: Path) -> List[Path]:
+    """Return the files of a folder that are images by their names, sorted."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -58,7 +62,7 @@ def decode_image(data: bytes) -> np.ndarray:
         raise OCRError("the image is cut off or damaged")
     grey = _decode(data, cv2.IMREAD_GRAYSCALE)
     if grey is None:
-        raise OCRError(_why_refused(data))
+        raise OCRError("no image that OpenCV can read, or a damaged one")
     if data.startswith(_JPEG_START):
         return grey
     colour = _decode(data, cv2.IMREAD_UNCHANGED)
@@ -71,33 +75,34 @@ def decode_image(data: bytes) -> np.ndarray:
     return np.rint(ink * opacity + 255 * (1 - opacity)).astype(np.uint8)
 
 
-def fit(image: np.ndarray, recipe: ImageRecipe, out: Optional[np.ndarray] = None) -> np.ndarray:
+def fit(image: np.ndarray, size: Tuple[int, int], out: Optional[np.ndarray] = None) -> np.ndarray:
     """Bring a grey image to the network's size.
 
     Parameters
     ----------
     image : numpy.ndarray
         (H, W) uint8 of any size.
+    size : (int, int)
+        Width and height.
     out : numpy.ndarray, optional
         The array to write to.
 
     Returns
     -------
     numpy.ndarray
-        (recipe.height, recipe.width) uint8.
+        (height, width) uint8.
     """
-    shrinks = image.shape[0] >= recipe.height and image.shape[1] >= recipe.width
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image, (recipe.width, recipe.height), dst=out, interpolation=interpolation)
+    shrinks = image.shape[1] >= size[0] and image.shape[0] >= size[1]
+    return cv2.resize(image, size, dst=out, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def dark_on_light(image: np.ndarray) -> np.ndarray:
     """Return the image with dark text on light paper: inverted if most of it is dark."""
-    return 255 - image if np.median(image) < 128 else image
+    return 255 - image if 2 * np.count_nonzero(image < 128) > image.size else image
 
 
-def normalise(images: np.ndarray, recipe: ImageRecipe) -> np.ndarray:
-    """Turn grey images into the network's input.
+def normalise(images: np.ndarray, mean: float, scale: float) -> np.ndarray:
+    """Turn grey images into the network's input: grey values become ``(grey - mean) / scale``.
 
     Parameters
     ----------
@@ -110,15 +115,17 @@ def normalise(images: np.ndarray, recipe: ImageRecipe) -> np.ndarray:
         (N, T, F) float32: the columns as time steps.
     """
     columns = images.transpose(0, 2, 1).astype(np.float32)  # (N, T, F)
-    columns -= np.float32(recipe.mean)
-    columns /= np.float32(recipe.scale)
+    columns -= np.float32(mean)
+    columns /= np.float32(scale)
     return columns
 
 
 def _decode(data: bytes, flags: int) -> Optional[np.ndarray]:
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
+    except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in str(error):
+            raise OCRError(f"the image is larger than {MAX_PIXELS:,} pixels") from None
         return None
 
 
@@ -149,19 +156,3 @@ def _has_jpeg_end(data: bytes) -> bool:
         if marker is None or marker[1] == _JPEG_END:
             return marker is not None
         position = marker.end(1) + int.from_bytes(marker[2] or b"", "big")
-
-
-def _why_refused(data: bytes) -> str:
-    # OpenCV does not say why; Pillow reads the size without decoding.
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                too_large = image.width * image.height > MAX_PIXELS
-    except Image.DecompressionBombError:
-        too_large = True
-    except Exception:  # no image, or a damaged one: Pillow's parsers raise whatever they stumble over
-        too_large = False
-    if too_large:
-        return f"the image is larger than {MAX_PIXELS:,} pixels"
-    return "no image that OpenCV can read, or a damaged one"

@@ -17,6 +17,10 @@ os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
 # Without it MXNet takes every second core for a hyperthread, and leaves it out.
 os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
 
+# MXNet's quantized LSTM fails with the instructions that oneDNN prefers on newer CPUs (VNNI), and floating point has no
+# use for them.
+os.environ.setdefault("DNNL_MAX_CPU_ISA", "AVX512_CORE")
+
 try:
     import mxnet as mx
 except (ImportError, AttributeError, OSError) as error:  # absent, beside another numpy, or without a library of CUDA

@@ -53,6 +53,11 @@ class ImageRecipe(Part, frozen=True):
         if self.scale == 0:
             raise ValueError("scale is 0")
 
+    @property
+    def size(self) -> Tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
 
 class TextRecipe(Part, frozen=True):
     """Which texts are drawn: uniformly many characters, each uniform over the alphabet."""
@@ -226,6 +231,12 @@ class Recipe(Part, frozen=True):
     def feature_rows(self) -> int:
         """Rows that the convolutions leave of an image."""
         return self.image.height // self.network.stride[1]
+
+    @property
+    def features(self) -> int:
+        """Features of each time step that the LSTM layers read."""
+        convolutions = self.network.convolutions
+        return (convolutions[-1].filters if convolutions else 1) * self.feature_rows
 
     @property
     def alphabet(self) -> Alphabet:

@@ -15,7 +15,6 @@ from PIL import Image
 
 from ocr_lib.errors import OCRError
 from ocr_lib.image import dark_on_light, decode_image, fit, normalise, read_image
-from ocr_lib.recipe import ImageRecipe
 
 NOISE = np.random.default_rng(1).integers(0, 256, (24, 40, 4), dtype=np.uint8)
 SMOOTH = np.full((24, 40), 230, np.uint8)
@@ -330,28 +329,27 @@ for path in sys.argv[1:]:
 
 @pytest.mark.parametrize("size", [(60, 160), (30, 80), (1, 1), (10, 300), (300, 10), (31, 79)])
 def test_fit_gives_the_networks_size_and_keeps_paper_paper(size):
-    recipe = ImageRecipe(width=80, height=30)
-    fitted = fit(np.full(size, 201, np.uint8), recipe)
+    fitted = fit(np.full(size, 201, np.uint8), (80, 30))
     assert fitted.shape == (30, 80) and fitted.dtype == np.uint8
     assert (fitted == 201).all()
 
 
 def test_fit_averages_where_it_shrinks():
     image = NOISE[..., 0]
-    fitted = fit(image, ImageRecipe(width=10, height=6))
+    fitted = fit(image, (10, 6))
     np.testing.assert_allclose(fitted, image.reshape(6, 4, 10, 4).mean((1, 3)), rtol=0, atol=0.5)
 
 
 def test_fit_leaves_an_image_of_that_size_alone():
-    assert fit(NOISE[..., 0], ImageRecipe(width=40, height=24)).tolist() == NOISE[..., 0].tolist()
+    assert fit(NOISE[..., 0], (40, 24)).tolist() == NOISE[..., 0].tolist()
 
 
 def test_fit_writes_to_the_array_that_it_is_given():
     batch = np.zeros((3, 6, 10), np.uint8)
     for image in NOISE[..., 0], NOISE[:6, :10, 1], NOISE[:3, :5, 2]:
         for row in batch:
-            fit(image, ImageRecipe(width=10, height=6), row)
-            np.testing.assert_array_equal(row, fit(image, ImageRecipe(width=10, height=6)))
+            fit(image, (10, 6), row)
+            np.testing.assert_array_equal(row, fit(image, (10, 6)))
         assert (batch == batch[0]).all()
 
 
@@ -372,7 +370,7 @@ def test_dark_on_light_turns_dark_paper_light():
 def test_normalise_equals_a_loop(count, height, width, mean, scale, random):
     images = np.array([random.randrange(256) for _ in range(count * height * width)], np.uint8)
     images = images.reshape(count, height, width)
-    columns = normalise(images, ImageRecipe(width=width, height=height, mean=mean, scale=scale))
+    columns = normalise(images, mean, scale)
     assert columns.shape == (count, width, height) and columns.dtype == np.float32
     for n in range(count):
         for x in range(width):

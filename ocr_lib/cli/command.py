@@ -5,10 +5,12 @@ import logging
 import math
 import signal
 import sys
+from pathlib import Path
 from typing import Callable, List, NoReturn, Optional
 
 from ocr_lib import __version__
 from ocr_lib.errors import OCRError
+from ocr_lib.net.manifest import Epoch
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -47,6 +49,33 @@ def num_proc(text: str) -> Optional[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
 
 
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a checkpoint."""
+    parser.add_argument("--prefix", default="ocr", help="path that the names of the checkpoint's files begin with")
+    parser.add_argument("--epoch", type=_epoch, help="a number, best or last (default: best, or last if none is)")
+
+
+def add_samples(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that turn a model into another, and compare the two."""
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        default=Path("font"),
+        metavar="PATH",
+        help="what to calibrate and to compare on: fonts, to render captchas, or a folder of images (and labels.tsv)",
+    )
+    parser.add_argument("--num-calib", type=int, default=512, metavar="N", help="images to take ranges of values from")
+    parser.add_argument("--num-test", type=int, default=1000, metavar="N", help="images to compare the models on")
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        default=1.0,
+        metavar="PERCENT",
+        help="exact match that 8 bits may cost at most",
+    )
+    parser.add_argument("--json", action="store_true", help="print an object")
+
+
 def run_command(
     parser: argparse.ArgumentParser,
     command: Callable[[argparse.Namespace], int],
@@ -76,6 +105,14 @@ def run_command(
         raise cause
     print(f"{parser.prog}: error: {' '.join(message.split())}", file=sys.stderr)
     return 1
+
+
+def _epoch(text: str) -> Epoch:
+    if text in ("best", "last"):
+        return text
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number, nor best or last")
+    return int(text)
 
 
 def _log_to_stderr(level: int) -> None:

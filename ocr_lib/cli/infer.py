@@ -6,25 +6,19 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
-from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cli.command import add_checkpoint, make_parser, run_command
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError
-from ocr_lib.image import read_image
-from ocr_lib.net.manifest import Epoch
+from ocr_lib.image import image_files, read_image
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading
+from ocr_lib.recognize.recognizer import Recognizer
 
-if TYPE_CHECKING:
-    from ocr_lib.net.reader import Reader
-
-# What OpenCV reads, by the names that such files usually have.
-_TYPES = "avif bmp dib exr gif hdr jfif jp2 jpe jpeg jpg pbm pgm pic png pnm ppm ras sr tif tiff webp"
-IMAGE_SUFFIXES = frozenset(f".{name}" for name in _TYPES.split())
 MOST_PLOTTED = 24  # images in one picture
 
 
@@ -44,8 +38,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         f"all the same. Images of more than {MAX_PIXELS:,} pixels are refused."
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file, a folder of them, or a glob pattern")
-    parser.add_argument("--prefix", default="ocr", help="path that the names of the checkpoint's files begin with")
-    parser.add_argument("--epoch", type=_epoch, help="a number, best or last (default: best, or last if none is)")
+    add_checkpoint(parser)
+    parser.add_argument("--model", type=Path, metavar="FILE", help="an exported model, in place of a checkpoint")
     parser.add_argument("--confidence", action="store_true", help="tell how sure each reading is, from 0 to 1")
     parser.add_argument("--json", action="store_true", help="print an array of objects")
     parser.add_argument("--batch-size", type=int, default=128, help="images to put through the network at a time")
@@ -77,12 +71,9 @@ def _infer(args: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file need not be text
     paths = list(_expand(args.images))
-    from ocr_lib.net.checkpoint import load_checkpoint
-    from ocr_lib.net.reader import Reader
-
-    checkpoint = load_checkpoint(args.prefix, args.epoch)
-    alphabet = checkpoint.recipe.alphabet
-    reader = Reader(checkpoint, min(args.batch_size, len(paths)), _decoder(args, alphabet))
+    reader = _recognizer(args, min(args.batch_size, len(paths)))
+    alphabet = reader.alphabet
+    reader.decode = _decoder(args, alphabet)
     failed = False
     printed: List[Dict[str, Any]] = []
     drawn: List[Outcome] = []
@@ -104,6 +95,21 @@ def _infer(args: argparse.Namespace) -> int:
 
         plot_readings(drawn, alphabet, args.plot)
     return int(failed)
+
+
+def _recognizer(args: argparse.Namespace, batch_size: int) -> Recognizer:
+    if args.model is None:
+        from ocr_lib.net.checkpoint import load_checkpoint
+        from ocr_lib.net.reader import Reader
+
+        return Reader(load_checkpoint(args.prefix, args.epoch), batch_size)
+    if args.epoch is not None or args.prefix != "ocr":
+        raise OCRError("--model takes the place of a checkpoint: leave --prefix and --epoch out")
+    try:
+        from ocr_lib.deploy import Predictor
+    except ImportError as error:
+        raise OCRError(f"--model needs ONNX Runtime ({error}): pip install onnxruntime") from error
+    return Predictor(args.model, batch_size)
 
 
 def _check_decoding(args: argparse.Namespace) -> None:
@@ -136,20 +142,12 @@ def _decoder(args: argparse.Namespace, alphabet: Alphabet) -> Decoder:
     return BeamDecoder(all_texts(alphabet.num_classes), width)
 
 
-def _epoch(text: str) -> Epoch:
-    if text in ("best", "last"):
-        return text
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number, nor best or last")
-    return int(text)
-
-
 def _expand(arguments: Iterable[str]) -> Iterator[Path]:
     """Yield the files that arguments name; a file that is missing is yielded too, to be named as such later."""
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+            found = image_files(path)
             if not found:
                 raise OCRError(f"{path}: no image in this folder")
             yield from found
@@ -164,7 +162,7 @@ def _expand(arguments: Iterable[str]) -> Iterator[Path]:
             yield path
 
 
-def _read(reader: "Reader", paths: List[Path], batch_size: int) -> Iterator[Outcome]:
+def _read(reader: Recognizer, paths: List[Path], batch_size: int) -> Iterator[Outcome]:
     for start in range(0, len(paths), batch_size):
         loaded = [(path, *_load(path)) for path in paths[start : start + batch_size]]
         found = iter(reader.read([image for _, image, _ in loaded if image is not None]))
@@ -182,7 +180,13 @@ def _load(path: Path) -> Tuple[Optional[np.ndarray], Optional[str]]:
 def _as_json(outcome: Outcome) -> Dict[str, Any]:
     if outcome.reading is None:
         return {"path": str(outcome.path), "error": outcome.error}
-    return {"path": str(outcome.path), "text": outcome.reading.text, "confidence": round(outcome.reading.confidence, 6)}
+    reading = outcome.reading
+    characters = [
+        {"text": character.text, "confidence": round(character.confidence, 6), "x": round(character.x, 1)}
+        for character in reading.characters
+    ]
+    confidence = round(reading.confidence, 6)
+    return {"path": str(outcome.path), "text": reading.text, "confidence": confidence, "characters": characters}
 
 
 def _print(path: Optional[Path], reading: Reading, alphabet: Alphabet, confidence: bool) -> None:

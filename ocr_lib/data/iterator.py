@@ -59,7 +59,8 @@ class OCRIter(mx.io.DataIter):
         began = time.perf_counter()
         batch = next(self._source)
         self.wait_s += time.perf_counter() - began
-        data = normalise(batch.images, self._recipe.image)  # (N, T, F)
+        image = self._recipe.image
+        data = normalise(batch.images, image.mean, image.scale)  # (N, T, F)
         label = self._recipe.alphabet.encode_batch(batch.texts, self._recipe.text.max_length)  # (N, L)
         pad = self.batch_size - len(data) if self._pad else 0
         if pad:

@@ -121,5 +121,5 @@ class CaptchaSource:
         texts = draw_texts(recipe.text, draws.text)
         images = np.empty((len(texts), recipe.image.height, recipe.image.width), np.uint8)
         for image, drawn in zip(images, self._renderer.render(texts, draws.image)):
-            fit(drawn, recipe.image, image)
+            fit(drawn, recipe.image.size, image)
         return Batch(images, texts)

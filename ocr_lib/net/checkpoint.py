@@ -12,6 +12,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net import warpctc  # noqa: F401  (a symbol trained with warpctc loads only once the operator is registered)
 from ocr_lib.net.build import LOGITS
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
+from ocr_lib.net.weights import Weights
 from ocr_lib.recipe import Recipe, load_preset, override
 
 Arrays = Dict[str, "mx.nd.NDArray"]
@@ -66,6 +67,12 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
     is_original = manifest is None and not Path(prefix + RECIPE).exists()
     recipe = _original_recipe(symbol, arg_params, prefix) if is_original else read_recipe(prefix, manifest)
     return Checkpoint(symbol, arg_params, aux_params, recipe, is_original, params_path)
+
+
+def numpy_weights(checkpoint: Checkpoint) -> Weights:
+    """Return all parameters of a checkpoint as numpy arrays."""
+    both = {**checkpoint.arg_params, **checkpoint.aux_params}
+    return {name: array.asnumpy() for name, array in both.items()}
 
 
 def load_arrays(path: Path) -> Arrays:

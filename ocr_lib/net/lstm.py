@@ -66,17 +66,48 @@ def _fused(data: "mx.sym.Symbol", layers: List[List[Direction]], hidden: int) ->
     weights = [mx.sym.reshape(w, shape=(-1,)) for d in directions for w in (d.i2h_weight, d.h2h_weight)]
     biases = [b for d in directions for b in (d.i2h_bias, d.h2h_bias)]
     packed = mx.sym._internal._rnn_param_concat(*weights, *biases, dim=0)
+    return _operator(data, packed, len(layers), hidden, len(layers[0]) == 2)
+
+
+def packed_lstm(data: "mx.sym.Symbol", recipe: NetworkRecipe) -> "mx.sym.Symbol":
+    """Put the recipe's LSTM layers on a sequence, as the fused operator, with one parameter ``lstm_parameters``.
+
+    Parameters
+    ----------
+    data : mxnet.symbol.Symbol
+        (T, N, F).
+
+    Returns
+    -------
+    mxnet.symbol.Symbol
+        (T, N, D H).
+    """
+    packed = mx.sym.Variable("lstm_parameters")
+    # The quantized operator has the states as outputs, so one that it is to replace must have them too.
+    return _operator(data, packed, recipe.layers, recipe.hidden, recipe.bidirectional, state_outputs=True)[0]
+
+
+def _operator(
+    data: "mx.sym.Symbol",
+    packed: "mx.sym.Symbol",
+    layers: int,
+    hidden: int,
+    bidirectional: bool,
+    state_outputs: bool = False,
+) -> "mx.sym.Symbol":
     corner = mx.sym.slice(data, begin=(0, None, 0), end=(1, None, 1))  # (1, N, 1)
-    zeros = mx.sym.broadcast_axis(mx.sym.zeros_like(corner), axis=(0, 2), size=(len(directions), hidden))
+    size = (layers * (1 + bidirectional), hidden)
+    zeros = mx.sym.broadcast_axis(mx.sym.zeros_like(corner), axis=(0, 2), size=size)
     return mx.sym.RNN(
         data,
         packed,
         zeros,
         zeros,
         mode="lstm",
-        num_layers=len(layers),
+        num_layers=layers,
         state_size=hidden,
-        bidirectional=len(layers[0]) == 2,
+        bidirectional=bidirectional,
+        state_outputs=state_outputs,
         name="lstm",
     )
 

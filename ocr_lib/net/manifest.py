@@ -50,7 +50,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     best, last : str
         Parameter files of `saved`.
     states : str
-        Optimizer states of `last`.
+        Optimizer states of `last`; empty where there are none, as after quantizing.
     progress : dict
         What else resuming needs.
     """
@@ -129,6 +129,8 @@ def claim(prefix: str, resume: bool, overwrite: bool) -> Optional[Manifest]:
         )
     if resume and manifest is None:
         raise OCRError(f"{manifest_path(prefix)}: nothing to resume; leave --resume out to begin")
+    if resume and manifest and not manifest.states:
+        raise OCRError(f"{prefix} is of 8 bits, which can't be trained: resume what it was made from")
     return manifest
 
 

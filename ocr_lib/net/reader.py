@@ -1,21 +1,20 @@
 """Reading images with a checkpoint."""
 
 import re
-from typing import List, Sequence, Tuple
+from typing import List, Tuple
 
 import numpy as np
 
-from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.image import dark_on_light, fit, normalise
+from ocr_lib.image import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import inference_symbol
 from ocr_lib.net.checkpoint import Checkpoint
 from ocr_lib.recognize.decode import Decoder, best_path
-from ocr_lib.recognize.reading import Reading, readings
+from ocr_lib.recognize.recognizer import Preparation, Recognizer
 
 
-class Reader:
+class Reader(Recognizer):
     """Reads images with a trained network.
 
     Parameters
@@ -33,10 +32,8 @@ class Reader:
     """
 
     def __init__(self, checkpoint: Checkpoint, batch_size: int = 128, decode: Decoder = best_path) -> None:
-        self.recipe = checkpoint.recipe
-        self._is_original = checkpoint.is_original
-        self._batch_size = batch_size
-        self._decode = decode
+        self.recipe = recipe = checkpoint.recipe
+        super().__init__(recipe.alphabet, Preparation(recipe.image.size, checkpoint.is_original), batch_size, decode)
         symbol = inference_symbol(checkpoint.symbol)
         misfit = f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
         try:
@@ -49,43 +46,19 @@ class Reader:
             self._module = mx.mod.Module(symbol, data_names=["data", *self._states], label_names=None)
             self._module.bind(self._shapes(batch_size), for_training=False)
             self._module.set_params(checkpoint.arg_params, checkpoint.aux_params)
-            fits = self._module.output_shapes[0][1][-1] == self.recipe.alphabet.num_classes
+            fits = self._module.output_shapes[0][1][-1] == recipe.alphabet.num_classes
         except (mx.base.MXNetError, LookupError, RuntimeError, ValueError) as error:
             raise OCRError(misfit) from error
         if not fits:
             raise OCRError(misfit)
 
-    def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
-        """Read grey images, each (H, W) uint8 of any size."""
-        found: List[Reading] = []
-        for start in range(0, len(images), self._batch_size):
-            inputs = np.stack([self._fit(image) for image in images[start : start + self._batch_size]])
-            found += readings(self.probabilities(inputs), self.recipe.alphabet, self._decode)
-        return found
-
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Put images of the network's size through it.
-
-        Parameters
-        ----------
-        images : numpy.ndarray
-            (N, H, W) uint8.
-
-        Returns
-        -------
-        numpy.ndarray
-            (T', N, C) float32.
-        """
-        data = normalise(images, self.recipe.image)  # (N, T, F)
+        """Put images of the network's size, (N, H, W) uint8, through it; returns (T', N, C) float32."""
+        data = normalise(images, self.recipe.image.mean, self.recipe.image.scale)  # (N, T, F)
         arrays = [mx.nd.array(data), *(mx.nd.zeros((len(data), hidden)) for hidden in self._states.values())]
         self._module.forward(mx.io.DataBatch(arrays, provide_data=self._shapes(len(data))), is_train=False)
         output = self._module.get_outputs()[0].asnumpy()
         return output.reshape(-1, len(data), output.shape[-1])  # the original's is (T N, C)
-
-    def _fit(self, image: np.ndarray) -> np.ndarray:
-        if self._is_original:
-            return cv2.resize(image, (self.recipe.image.width, self.recipe.image.height))
-        return fit(dark_on_light(image), self.recipe.image)
 
     def _shapes(self, batch_size: int) -> List["mx.io.DataDesc"]:
         shapes: List[Tuple[str, Tuple[int, ...]]] = [

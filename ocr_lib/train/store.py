@@ -78,7 +78,7 @@ class Store:
         Parameters
         ----------
         arrays : dict
-            ``params`` and ``states``.
+            ``params``, and ``states`` if the run is to be resumed.
 
         Returns
         -------
@@ -87,9 +87,9 @@ class Store:
         """
         stem = f"-{progress.epoch:04d}" + (f"-batch{progress.batch:06d}" if progress.batch else "")
         new = Saved(f"{stem}.params", progress.epoch, progress.batch, metrics)
-        states = f"{stem}.states"
+        suffixes = {kind: f"{stem}.{kind}" for kind in arrays}
         self._clear_the_way()
-        for suffix, kind in ((new.params, "params"), (states, "states")):
+        for kind, suffix in suffixes.items():
             with atomic_path(self._path(suffix)) as temporary:
                 mx.nd.save(str(temporary), arrays[kind])
         self._replace(SYMBOL, symbol.tojson().encode())
@@ -100,10 +100,12 @@ class Store:
         saved = [s for s in (old.saved if old else []) if (s.epoch and not s.batch) or s.params == best]
         saved = [s for s in saved if s.params != new.params] + [new]
         hashes = dict(old.files) if old else {}
-        hashes.update((suffix, sha256(self._path(suffix))) for suffix in (SYMBOL, RECIPE, new.params, states))
-        wanted = {SYMBOL, RECIPE, states, *(s.params for s in saved)}
+        hashes.update((suffix, sha256(self._path(suffix))) for suffix in (SYMBOL, RECIPE, *suffixes.values()))
+        wanted = {SYMBOL, RECIPE, *suffixes.values(), *(s.params for s in saved)}
         files = {suffix: digest for suffix, digest in hashes.items() if suffix in wanted}
-        self._manifest = Manifest(FORMAT, files, saved, best, new.params, states, msgspec.to_builtins(progress))
+        self._manifest = Manifest(
+            FORMAT, files, saved, best, new.params, suffixes.get("states", ""), msgspec.to_builtins(progress)
+        )
         write_manifest(self.prefix, self._manifest)
         for suffix in (self._stale | set(hashes)) - wanted:
             self._path(suffix).unlink(missing_ok=True)

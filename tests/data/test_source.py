@@ -33,7 +33,7 @@ def test_a_sample_is_a_text_and_its_image(font, renderer, start):
     draws = sample_draws("train", 3, range(start, start + 2), 4)
     assert batch.texts == draw_texts(recipe.text, draws.text)
     drawn = make_renderer(recipe.captcha, [font], "0123456789").render(batch.texts, draws.image)
-    np.testing.assert_array_equal(batch.images, np.stack([fit(image, recipe.image) for image in drawn]))
+    np.testing.assert_array_equal(batch.images, np.stack([fit(image, recipe.image.size) for image in drawn]))
     assert np.median(batch.images) > 200 and batch.images.min() < 215
 
 

@@ -1,0 +1,77 @@
+"""A fixed number of samples to calibrate a model with, or to compare models on."""
+
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional
+
+import numpy as np
+
+from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.source import CaptchaSource
+from ocr_lib.errors import OCRError
+from ocr_lib.image import image_files, read_image
+from ocr_lib.recipe import Recipe
+from ocr_lib.recognize.recognizer import Preparation
+
+LABELS = "labels.tsv"
+_TURNS = ("validation", "test")
+
+
+class Samples(NamedTuple):
+    """Images, with their texts if these are known.
+
+    Attributes
+    ----------
+    images : numpy.ndarray
+        (N, H, W) uint8, of the network's size.
+    texts : list of str, optional
+    """
+
+    images: np.ndarray
+    texts: Optional[List[str]]
+
+
+def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: str, count: int) -> Samples:
+    """Render samples in fonts, or read those of a folder of images.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A font, a folder of fonts, or a folder of images. Texts are taken from ``labels.tsv`` beside the images, as
+        ``captcha_generator.py`` writes it, if it names all of them.
+    recipe : Recipe
+        Says what captchas to render.
+    preparation : Preparation
+        Brings images that are read to the network's size.
+    split : {"validation", "test"}
+        Different ones have no sample in common: of a folder's images each has every other.
+    count : int
+        How many; of a folder's images there may be fewer.
+
+    Raises
+    ------
+    OCRError
+        If there are none, or one can't be read.
+    """
+    if count < 1:
+        raise OCRError(f"{count} samples are too few: at least 1 is needed")
+    files = image_files(path) if path.is_dir() else []
+    if not files:
+        source = CaptchaSource(recipe, find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes))
+        return Samples(*source((split, range(count))))
+    files = files[_TURNS.index(split) :: len(_TURNS)][:count]
+    if not files:
+        raise OCRError(f"{path} has one image only, and there must be others to compare the models on")
+    labels = _labels(path / LABELS)
+    texts = [labels[file.name] for file in files] if all(file.name in labels for file in files) else None
+    return Samples(np.stack([preparation.prepare(read_image(file)) for file in files]), texts)
+
+
+def _labels(path: Path) -> Dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OCRError(f"{path} can't be read: {error}") from error
+    rows = (line.partition("\t") for line in lines)
+    return {name: text for name, _, text in rows}

@@ -1,0 +1,77 @@
+"""Making model files. Needs the onnx package."""
+
+from typing import List, Optional
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from ocr_lib.deploy.graph import Graph, Layers, build
+from ocr_lib.deploy.int8 import Int8Layers
+from ocr_lib.deploy.metadata import Metadata, seal
+from ocr_lib.deploy.predictor import INPUT
+from ocr_lib.errors import OCRError
+from ocr_lib.net.weights import Weights, fold_batch_norms
+from ocr_lib.recipe import Recipe, encode_json
+
+_BATCH_SIZE = 128
+
+
+def export_onnx(
+    recipe: Recipe,
+    weights: Weights,
+    is_original: bool = False,
+    model_license: str = "not stated",
+    calibration: Optional[np.ndarray] = None,
+) -> bytes:
+    """Turn a trained network into an ONNX file.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    weights : dict of str to numpy.ndarray
+        As training leaves them, with moving means and variances.
+    is_original : bool
+        Whether images are to be prepared as MXNet's original example does.
+    model_license : str
+        For the file's metadata.
+    calibration : numpy.ndarray, optional
+        (N, H, W) uint8. With these images to take the ranges of activations from, the network is quantized to 8 bits.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
+
+    Raises
+    ------
+    OCRError
+        If the weights are not those of the recipe's network.
+    """
+    folded = fold_batch_norms(weights)
+    precision = "fp32" if calibration is None else "int8"
+    metadata = Metadata(recipe.text.alphabet, encode_json(recipe).decode(), is_original, precision, model_license)
+    try:
+        model = build(Layers(Graph(), recipe, folded)).model(recipe, metadata)
+        if calibration is not None:
+            peaks = _peaks(model, len(recipe.network.convolutions), calibration)
+            model = build(Int8Layers(Graph(), recipe, folded, peaks)).model(recipe, metadata)
+        onnx.checker.check_model(model, full_check=True)
+    except (KeyError, ValueError) as error:
+        raise OCRError(f"the parameters don't fit the recipe's network: {error}") from error
+    return seal(model.SerializeToString())
+
+
+def _peaks(model: "onnx.ModelProto", num_convolutions: int, images: np.ndarray) -> List[float]:
+    """Return the largest value behind the ReLU of each convolution."""
+    if not num_convolutions:
+        return []
+    names = [f"relu{i}" for i in range(num_convolutions)]
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
+    batches = (images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE))
+    peaks = np.array([[output.max() for output in session.run(names, {INPUT: batch})] for batch in batches])
+    least = float(np.finfo(np.float32).tiny)  # where all is 0, any scale will do
+    return [max(float(peak), least) for peak in peaks.max(axis=0)]

@@ -1,0 +1,106 @@
+"""The layers of a network in 8 bits, as ONNX Runtime computes them."""
+
+from typing import List, Sequence, Tuple
+
+import numpy as np
+
+from ocr_lib.deploy.graph import Graph, Layers
+from ocr_lib.net.weights import Weights
+from ocr_lib.recipe import Recipe
+
+_MICROSOFT = "com.microsoft"
+# On CPUs without VNNI two products of 8 bits are added up in 16, where products of 8 by 7 bits always fit.
+_LARGEST_WEIGHT = 63
+
+
+class Int8Layers(Layers):
+    """Adds the layers of a network to a graph, in 8 bits.
+
+    Weights are int8, symmetric, with a scale for each filter, gate of a unit and class. Activations are uint8: those
+    of convolutions have scales from calibration; what LSTM layers and the classifier read is given a scale anew in every
+    call (ONNX Runtime's DynamicQuantizeLSTM and DynamicQuantizeMatMul). Gates, cell states, logits are float32.
+
+    Parameters
+    ----------
+    graph : Graph
+    recipe : Recipe
+    weights : dict of str to numpy.ndarray
+        As `ocr_lib.net.weights.fold_batch_norms` gives them.
+    peaks : sequence of float
+        The largest value behind the ReLU of each convolution.
+    """
+
+    def __init__(self, graph: Graph, recipe: Recipe, weights: Weights, peaks: Sequence[float]) -> None:
+        super().__init__(graph, recipe, weights)
+        self._peaks = peaks
+        self._scale = 0.0  # of the tensor that the next layer reads
+        self._quantization: List[str] = []  # the names of its scale and zero point
+
+    def begin(self, images: str) -> str:
+        """Quantize the images, if a convolution reads them."""
+        if not self.recipe.network.convolutions:
+            return images
+        mean, scale = self.recipe.image.mean, self.recipe.image.scale
+        extremes = [0.0, (0 - mean) / scale, (255 - mean) / scale]  # 0, which pads, must be exact
+        self._set_quantization("images", (max(extremes) - min(extremes)) / 255, min(extremes))
+        return self.graph.add("QuantizeLinear", [images, *self._quantization], "images_quantized")
+
+    def convolution(self, index: int, features: str) -> str:
+        """Add a convolution; its output has no values below zero, so quantizing it is the ReLU."""
+        kernel, scales = quantize(self.kernel(index), axis=0)
+        bias = np.rint(self.bias(index) / (self._scale * scales)).astype(np.int32)
+        name = f"conv{index}"
+        before = self._quantization
+        self._set_quantization(name, self._peaks[index] / 255)
+        zeros = np.zeros(len(scales), np.int8)
+        weight = self.graph.constants(name, weight=kernel, weight_scale=scales, weight_zero=zeros)
+        operands = [features, *before, *weight, *self._quantization, *self.graph.constants(name, bias=bias)]
+        return self.graph.add("QLinearConv", operands, name, pads=[1, 1, 1, 1])
+
+    def end(self, features: str) -> str:
+        """Turn what the last pooling gives into floating point."""
+        if not self.recipe.network.convolutions:
+            return features
+        return self.graph.add("DequantizeLinear", [features, *self._quantization], "features")
+
+    def lstm(self, layer: int, sequence: str) -> str:
+        """Add an LSTM layer: (T, N, F) in, (T, D, N, H) out."""
+        name = f"lstm{layer}"
+        operands, scales = [sequence], []
+        for kind in "WR":
+            values, by_unit = zip(*(quantize(array.T, axis=1) for array in self.lstm_weights(layer, kind)))
+            zeros = np.zeros((len(by_unit), by_unit[0].size), np.int8)
+            operands += self.graph.constants(name, **{kind: np.stack(values)})
+            scales += self.graph.constants(name, **{f"{kind}_scale": np.stack(by_unit), f"{kind}_zero": zeros})
+        operands += self.graph.constants(name, B=np.stack(self.lstm_weights(layer, "B")))
+        unused = ["", "", "", ""]  # lengths, states before the first time step, peepholes
+        operands += [*unused, *scales]
+        return self.graph.add("DynamicQuantizeLSTM", operands, name, _MICROSOFT, **self.lstm_attributes())
+
+    def classifier(self, sequence: str) -> str:
+        """Add the classifier: (T, N, D H) in, logits (T, N, C) out."""
+        weight, scales = quantize(self.weights["pred_fc_weight"].T, axis=1)
+        arrays = {"weight": weight, "scale": scales, "zero": np.zeros(scales.shape, np.int8)}
+        operands = self.graph.constants("pred_fc", **arrays, bias=self.weights["pred_fc_bias"])
+        return self.graph.add("DynamicQuantizeMatMul", [sequence, *operands], "pred_fc", _MICROSOFT)
+
+    def _set_quantization(self, prefix: str, scale: float, least: float = 0.0) -> None:
+        self._scale = scale
+        zero = np.array(round(-least / scale), np.uint8)
+        self._quantization = self.graph.constants(prefix, scale=np.array(scale, np.float32), zero=zero)
+
+
+def quantize(array: np.ndarray, axis: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Quantize weights symmetrically, to 7 bits, with a scale for each index of an axis.
+
+    Returns
+    -------
+    values : numpy.ndarray
+        int8, of the array's shape.
+    scales : numpy.ndarray
+        float32, as many as the axis is long; ``values * scales`` is near the array.
+    """
+    others = tuple(i for i in range(array.ndim) if i != axis)
+    peaks = np.abs(array).max(axis=others, keepdims=True)
+    scales = np.where(peaks > 0, peaks / _LARGEST_WEIGHT, 1).astype(np.float32)
+    return np.rint(array / scales).astype(np.int8), scales.ravel()

@@ -1,0 +1,81 @@
+"""What an exported file says of itself, in its metadata. Needs the standard library alone.
+
+The digest is that of the whole file with the digest's own place filled with zeros, so any change or damage shows.
+"""
+
+import hashlib
+import json
+from typing import Dict, NamedTuple, Tuple
+
+from ocr_lib.alphabet import Alphabet
+from ocr_lib.errors import OCRError
+from ocr_lib.recognize.recognizer import Preparation
+
+FORMAT = "ocr-lib onnx 1"
+_NO_DIGEST = b"0" * 64
+
+
+class Metadata(NamedTuple):
+    """The metadata of a model file.
+
+    Attributes
+    ----------
+    alphabet : str
+        Characters in the order of the classes, behind the blank.
+    recipe : str
+        JSON.
+    is_original : bool
+        Whether images are prepared as MXNet's original example does.
+    precision : {"fp32", "int8"}
+    license : str
+        Of the model.
+    """
+
+    alphabet: str
+    recipe: str
+    is_original: bool
+    precision: str
+    license: str
+
+    def as_properties(self) -> Dict[str, str]:
+        """Return names and texts, as ONNX stores them; the digest is still to be filled in by `seal`."""
+        own = {**self._asdict(), "is_original": str(int(self.is_original))}
+        return {"format": FORMAT, **own, "sha256": _NO_DIGEST.decode()}
+
+    @property
+    def preparation(self) -> Preparation:
+        """What the network wants of an image."""
+        image = json.loads(self.recipe)["image"]
+        return Preparation((int(image["width"]), int(image["height"])), self.is_original)
+
+
+def seal(data: bytes) -> bytes:
+    """Fill the digest into a model file made with `Metadata.as_properties`."""
+    return data.replace(_NO_DIGEST, hashlib.sha256(data).hexdigest().encode(), 1)
+
+
+def read_metadata(properties: Dict[str, str], data: bytes) -> Tuple[Metadata, Alphabet]:
+    """Check a model file's metadata.
+
+    Parameters
+    ----------
+    properties : dict of str to str
+        Its metadata.
+    data : bytes
+        The whole file.
+
+    Raises
+    ------
+    OCRError
+        If the file is another program's, of another format, or changed.
+    """
+    found = properties.get("format")
+    if found != FORMAT:
+        wrong = f"the format is {found!r}, and this version reads {FORMAT!r}" if found else "not a model of ours"
+        raise OCRError(f"{wrong}; lstm_ocr_export.py makes one")
+    digest = properties.get("sha256", "").encode()
+    if hashlib.sha256(data.replace(digest, _NO_DIGEST, 1)).hexdigest().encode() != digest:
+        raise OCRError("the file was changed or damaged since it was exported")
+    fields = {name: properties[name] for name in Metadata._fields}
+    metadata = Metadata(**{**fields, "is_original": fields["is_original"] == "1"})  # type: ignore[arg-type]
+    return metadata, Alphabet(metadata.alphabet)
