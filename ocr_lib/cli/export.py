@@ -4,11 +4,33 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
 
 from ocr_lib.cli.command import add_checkpoint, add_samples, make_parser, run_command
+from ocr_lib.data.samples import Samples, load_samples
 from ocr_lib.errors import OCRError
 from ocr_lib.files import write_atomic
+from ocr_lib.recognize.comparison import Comparison, accept_loss, accept_same, compare, speedup
+
+if TYPE_CHECKING:
+    from ocr_lib.net.checkpoint import Checkpoint
+
+
+class Exported(NamedTuple):
+    """A model file that was checked against its checkpoint.
+
+    Attributes
+    ----------
+    data : bytes
+    comparison : Comparison
+        With the checkpoint.
+    speedups : dict
+        How many times faster 8 bits are than floating point, by the number of images in a batch.
+    """
+
+    data: bytes
+    comparison: Comparison
+    speedups: Dict[int, float]
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -26,50 +48,65 @@ def main(argv: Optional[List[str]] = None) -> int:
     return run_command(parser, _export, argv)
 
 
-def _export(args: argparse.Namespace) -> int:
-    out = args.out or Path(f"{args.prefix}-int8.onnx" if args.int8 else f"{args.prefix}.onnx")
-    if out.suffix != ".onnx":
-        raise OCRError(f"--out {out}: an ONNX file, so let its name end in .onnx")
-    if out.is_dir():
-        raise OCRError(f"--out {out} is a folder")
-    from ocr_lib.data.samples import load_samples
-    from ocr_lib.deploy.export import export_onnx
-    from ocr_lib.deploy.predictor import Predictor
-    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
-    from ocr_lib.net.reader import Reader
-    from ocr_lib.recognize.comparison import accept_loss, accept_same, compare, speedup
+def export(
+    checkpoint: "Checkpoint",
+    samples: Samples,
+    calibration: Optional[Samples] = None,
+    max_drop: float = 1.0,
+    model_license: str = "not stated",
+) -> Exported:
+    """Export a checkpoint, in 8 bits if there are samples to calibrate with, and have both read samples.
 
-    checkpoint = load_checkpoint(args.prefix, args.epoch)
+    Raises
+    ------
+    OCRError
+        If they read them differently, or with 8 bits lose more than `max_drop` of exact match; or if what exporting
+        takes is not installed.
+    """
+    try:
+        from ocr_lib.deploy.export import export_onnx
+        from ocr_lib.deploy.predictor import Predictor
+    except ImportError as error:
+        raise OCRError(f"exporting needs another package ({error}): pip install 'ocr-lib[export]'") from error
+    from ocr_lib.net.checkpoint import numpy_weights
+    from ocr_lib.net.reader import Reader
+
     reader = Reader(checkpoint)
-    recipe = checkpoint.recipe
-    samples = load_samples(args.samples, recipe, reader.preparation, "test", args.num_test)
-    network = recipe, numpy_weights(checkpoint), checkpoint.is_original, args.license
+    network = checkpoint.recipe, numpy_weights(checkpoint), checkpoint.is_original, model_license
     data = export_onnx(*network)
     predictor = Predictor(data)
     comparison = compare(predictor, reader, *samples)
     accept_same(comparison)
-    gain = {}
-    if args.int8:
-        calibration = load_samples(args.samples, recipe, reader.preparation, "validation", args.num_calib)
-        data = export_onnx(*network, calibration.images)
-        quantized = Predictor(data)
-        comparison = compare(quantized, reader, *samples)
-        accept_loss(comparison, args.max_drop / 100)
-        gain = {f"speedup_{count}": speedup(quantized, predictor, samples.images[:count]) for count in (1, 128)}
+    if calibration is None:
+        return Exported(data, comparison, {})
+    data = export_onnx(*network, calibration.images)
+    quantized = Predictor(data)
+    comparison = compare(quantized, reader, *samples)
+    accept_loss(comparison, max_drop)
+    speedups = {count: speedup(quantized, predictor, samples.images[:count]) for count in (1, 128)}
+    return Exported(data, comparison, speedups)
+
+
+def _export(args: argparse.Namespace) -> int:
+    out = args.out or Path(f"{args.prefix}-int8.onnx" if args.int8 else f"{args.prefix}.onnx")
+    if out.suffix != ".onnx" or out.is_dir():
+        raise OCRError(f"--out {out}: give the name of a file, ending in .onnx")
+    from ocr_lib.net.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(args.prefix, args.epoch)
+    where = args.samples, checkpoint.recipe, checkpoint.preparation
+    calibration = load_samples(*where, "validation", args.num_calib) if args.int8 else None
+    samples = load_samples(*where, "test", args.num_test)
+    data, comparison, speedups = export(checkpoint, samples, calibration, args.max_drop / 100, args.license)
     write_atomic(out, data)
-    report: Dict[str, Any] = {
-        "path": str(out),
-        "bytes": len(data),
-        "bytes_before": checkpoint.params_path.stat().st_size,
-        **asdict(comparison),
-        **gain,
-    }
+    bytes_before = checkpoint.params_path.stat().st_size
     if args.json:
+        gains = {f"speedup_{count}": gain for count, gain in speedups.items()}
+        report = {"path": str(out), "bytes": len(data), "bytes_before": bytes_before, **asdict(comparison), **gains}
         print(json.dumps(report, indent=2))
-    else:
-        print(f"{out}: {len(data):,} bytes, against {report['bytes_before']:,} of {checkpoint.params_path}")
-        print(comparison.summary())
-        if gain:
-            one, many = gain.values()
-            print(f"{one:.2f} times as fast as floating point for one image, {many:.2f} times for 128")
+        return 0
+    print(f"{out}: {len(data):,} bytes, against {bytes_before:,} of {checkpoint.params_path}")
+    print(comparison.summary())
+    for count, gain in speedups.items():
+        print(f"{gain:.2f} times as fast as floating point, {count} at a time")
     return 0

@@ -51,16 +51,16 @@ def _quantize(args: argparse.Namespace) -> int:
 
     checkpoint = load_checkpoint(args.prefix, args.epoch)
     reader = Reader(checkpoint)
-    recipe, preparation = checkpoint.recipe, reader.preparation
-    calibration = load_samples(args.samples, recipe, preparation, "validation", args.num_calib)
-    samples = load_samples(args.samples, recipe, preparation, "test", args.num_test)
+    where = args.samples, checkpoint.recipe, checkpoint.preparation
+    calibration = load_samples(*where, "validation", args.num_calib)
+    samples = load_samples(*where, "test", args.num_test)
     symbol, params = quantize(checkpoint, calibration.images, args.calib_mode, args.exclude)
     arg_params, aux_params = split_params(params)
     quantized = Reader(checkpoint._replace(symbol=symbol, arg_params=arg_params, aux_params=aux_params))
     comparison = compare(quantized, reader, *samples)
     accept_loss(comparison, args.max_drop / 100)
     metrics = {} if comparison.accuracy is None else {"accuracy": comparison.accuracy, "cer": comparison.cer or 0.0}
-    path = Store(out, previous).commit(recipe, symbol, {"params": params}, Progress(), metrics, is_best=True)
+    path = Store(out, previous).commit(checkpoint.recipe, symbol, {"params": params}, Progress(), metrics, is_best=True)
     gain = {count: speedup(quantized, reader, samples.images[:count]) for count in (1, 128)}
     if args.json:
         report = {"path": str(path), **asdict(comparison), "speedup_1": gain[1], "speedup_128": gain[128]}
@@ -68,5 +68,6 @@ def _quantize(args: argparse.Namespace) -> int:
     else:
         print(f"{path} and what belongs to it written; lstm_ocr_infer.py --prefix {out} reads with it")
         print(comparison.summary())
-        print(f"{gain[1]:.2f} times as fast as the source for one image, {gain[128]:.2f} times for 128")
+        for count, ratio in gain.items():
+            print(f"{ratio:.2f} times as fast as floating point, {count} at a time")
     return 0

@@ -10,12 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import List, Optional
 
+import numpy as np
+
 from ocr_lib.cli.command import make_parser, num_proc, run_command
+from ocr_lib.cli.export import export
 from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.samples import Samples
 from ocr_lib.data.source import Batch, CaptchaSource, Task, renderer_modules
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
-from ocr_lib.files import sha256
+from ocr_lib.files import sha256, write_atomic
 from ocr_lib.net.manifest import Manifest, Saved, claim, read_recipe
 from ocr_lib.recipe import RENDERERS, Recipe, load_preset, override, parse_setting, preset_names
 from ocr_lib.train.progress import Progress
@@ -53,6 +57,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace the run at --prefix")
     parser.add_argument("--target-accuracy", type=float, default=math.inf, help="stop once a validation reaches it")
     parser.add_argument("--time-budget", type=float, default=math.inf, metavar="SECONDS", help="stop after this time")
+    parser.add_argument(
+        "--export-on-end",
+        action="store_true",
+        help="write PREFIX.onnx in the end, of the best epoch; whether that will work is tried at the beginning",
+    )
     parser.add_argument("--log-dir", type=Path, help="folder for curves and TensorBoard events (default: PREFIX-log)")
     return run_command(parser, _train, argv)
 
@@ -70,6 +79,7 @@ def _train(args: argparse.Namespace) -> int:
     with OrderedPool[Task, Batch](work, args.num_proc, renderer_modules(recipe.captcha), WORKER_NICENESS) as pool:
         from ocr_lib.data.iterator import OCRIter, endless_ranges, epoch_ranges
         from ocr_lib.mx import contexts
+        from ocr_lib.net.checkpoint import load_checkpoint
         from ocr_lib.train.log import TrainingLog
         from ocr_lib.train.store import Store
         from ocr_lib.train.trainer import Limits, Trainer
@@ -94,11 +104,18 @@ def _train(args: argparse.Namespace) -> int:
             progress,
             devices,
         )
+        samples = Samples(np.concatenate([b.images for b in validation]), [t for b in validation for t in b.texts])
+        if args.export_on_end:
+            export(trainer.checkpoint(), samples.first(training.batch_size))
         log = TrainingLog(args.log_dir or Path(f"{args.prefix}-log"), progress.updates, args.quiet)
         try:
             stopped = trainer.run(log, Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
         finally:
             log.close(progress.history)
+    if args.export_on_end and not stopped:
+        path = Path(f"{args.prefix}.onnx")
+        write_atomic(path, export(load_checkpoint(args.prefix, "best"), samples).data)
+        logger.info("Exported to %s", path)
     return _conclude(args.prefix, store.best(), stopped)
 
 

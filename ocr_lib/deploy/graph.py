@@ -70,19 +70,15 @@ class Layers:
         self.recipe = recipe
         self.weights = weights
 
-    def begin(self, images: str) -> str:
-        """Turn normalised images (N, 1, H, W) into what the first convolution reads."""
-        return images
-
     def convolution(self, index: int, features: str) -> str:
-        """Add a convolution and its ReLU: (N, C, H, W) in, (N, K, H, W) out."""
+        """Add a convolution, ReLU and max pooling: (N, C, H, W) in, (N, K, H', W') out."""
         parameters = self.graph.constants(f"conv{index}", weight=self.kernel(index), bias=self.bias(index))
         name = self.graph.add("Conv", [features, *parameters], f"conv{index}", pads=[1, 1, 1, 1])
-        return self.graph.add("Relu", [name], f"relu{index}")
+        return self.pool(index, self.graph.add("Relu", [name], f"relu{index}"))
 
-    def end(self, features: str) -> str:
-        """Turn what the last pooling gives into floating point."""
-        return features
+    def sequence(self, features: str) -> str:
+        """Turn features (N, K, F', T') into a sequence (T', N, K, F')."""
+        return self.graph.add("Transpose", [features], "columns", perm=[3, 0, 1, 2])
 
     def lstm(self, layer: int, sequence: str) -> str:
         """Add an LSTM layer: (T, N, F) in, (T, D, N, H) out."""
@@ -96,6 +92,12 @@ class Layers:
         weight_name, bias_name = self.graph.constants("pred_fc", weight=weight, bias=bias)
         product = self.graph.add("MatMul", [sequence, weight_name], "pred_fc_product")
         return self.graph.add("Add", [product, bias_name], "pred_fc")
+
+    def pool(self, index: int, features: str) -> str:
+        """Add the max pooling of a convolution."""
+        steps, rows = self.recipe.network.convolutions[index].pool
+        window = [rows, steps]
+        return self.graph.add("MaxPool", [features], f"pool{index}", kernel_shape=window, strides=window)
 
     def kernel(self, index: int) -> np.ndarray:
         """Return a convolution's weights, (K, C, rows, columns): MXNet's network has time steps before rows."""
@@ -124,14 +126,10 @@ def build(layers: Layers) -> Graph:
     graph, recipe = layers.graph, layers.recipe
     (axis,) = graph.constants("channel", axis=np.array([1]))
     features = graph.add("Unsqueeze", [_normalised(graph, recipe), axis], "images_4d")  # (N, 1, H, W)
-    features = layers.begin(features)
-    for i, pool in enumerate(c.pool for c in recipe.network.convolutions):
-        window = [pool[1], pool[0]]
+    for i in range(len(recipe.network.convolutions)):
         features = layers.convolution(i, features)
-        features = graph.add("MaxPool", [features], f"pool{i}", kernel_shape=window, strides=window)
-    features = graph.add("Transpose", [layers.end(features)], "columns", perm=[3, 0, 1, 2])  # (T', N, K, F')
     (shape,) = graph.constants("sequence", shape=np.array([0, 0, -1]))
-    sequence = graph.add("Reshape", [features, shape], "sequence")  # (T', N, K F')
+    sequence = graph.add("Reshape", [layers.sequence(features), shape], "sequence")  # (T', N, K F')
     for layer in range(recipe.network.layers):
         directions = graph.add("Transpose", [layers.lstm(layer, sequence)], f"lstm{layer}_by_sample", perm=[0, 2, 1, 3])
         sequence = graph.add("Reshape", [directions, shape], f"lstm{layer}_joined")  # (T', N, D H)

@@ -3,6 +3,7 @@
 from typing import List, Sequence, Tuple
 
 import numpy as np
+from onnx import TensorProto
 
 from ocr_lib.deploy.graph import Graph, Layers
 from ocr_lib.net.weights import Weights
@@ -17,8 +18,8 @@ class Int8Layers(Layers):
     """Adds the layers of a network to a graph, in 8 bits.
 
     Weights are int8, symmetric, with a scale for each filter, gate of a unit and class. Activations are uint8: those
-    of convolutions have scales from calibration; what LSTM layers and the classifier read is given a scale anew in every
-    call (ONNX Runtime's DynamicQuantizeLSTM and DynamicQuantizeMatMul). Gates, cell states, logits are float32.
+    of convolutions have scales from calibration; what LSTM layers and the classifier read is given a scale anew in
+    every call (ONNX Runtime's DynamicQuantizeLSTM and DynamicQuantizeMatMul). Gates, cell states, logits are float32.
 
     Parameters
     ----------
@@ -36,17 +37,10 @@ class Int8Layers(Layers):
         self._scale = 0.0  # of the tensor that the next layer reads
         self._quantization: List[str] = []  # the names of its scale and zero point
 
-    def begin(self, images: str) -> str:
-        """Quantize the images, if a convolution reads them."""
-        if not self.recipe.network.convolutions:
-            return images
-        mean, scale = self.recipe.image.mean, self.recipe.image.scale
-        extremes = [0.0, (0 - mean) / scale, (255 - mean) / scale]  # 0, which pads, must be exact
-        self._set_quantization("images", (max(extremes) - min(extremes)) / 255, min(extremes))
-        return self.graph.add("QuantizeLinear", [images, *self._quantization], "images_quantized")
-
     def convolution(self, index: int, features: str) -> str:
-        """Add a convolution; its output has no values below zero, so quantizing it is the ReLU."""
+        """Add a convolution, ReLU and max pooling: (N, C, H, W) in, (N, K, H', W') out."""
+        if index == 0:
+            return self._first_convolution(features)
         kernel, scales = quantize(self.kernel(index), axis=0)
         bias = np.rint(self.bias(index) / (self._scale * scales)).astype(np.int32)
         name = f"conv{index}"
@@ -55,13 +49,28 @@ class Int8Layers(Layers):
         zeros = np.zeros(len(scales), np.int8)
         weight = self.graph.constants(name, weight=kernel, weight_scale=scales, weight_zero=zeros)
         operands = [features, *before, *weight, *self._quantization, *self.graph.constants(name, bias=bias)]
-        return self.graph.add("QLinearConv", operands, name, pads=[1, 1, 1, 1])
+        # Its output has no values below zero, so quantizing it is the ReLU.
+        return self.pool(index, self.graph.add("QLinearConv", operands, name, pads=[1, 1, 1, 1]))
 
-    def end(self, features: str) -> str:
-        """Turn what the last pooling gives into floating point."""
-        if not self.recipe.network.convolutions:
-            return features
-        return self.graph.add("DequantizeLinear", [features, *self._quantization], "features")
+    def _first_convolution(self, features: str) -> str:
+        """Add the convolution of the image's one channel, which ONNX Runtime is faster at in floating point.
+
+        Its weights are such that it gives multiples of the scale, and a half, so that cutting decimals off rounds.
+        (ONNX Runtime would move QuantizeLinear to before the pooling, which is slow there.)
+        """
+        self._set_quantization("conv0_output", self._peaks[0] / 255)
+        parameters = {"weight": self.kernel(0) / self._scale, "bias": self.bias(0) / self._scale + 0.5}
+        operands = self.graph.constants("conv0", **{key: a.astype(np.float32) for key, a in parameters.items()})
+        convolved = self.graph.add("Conv", [features, *operands], "conv0", pads=[1, 1, 1, 1])
+        bounds = self.graph.constants("uint8", least=np.array(0, np.float32), most=np.array(255, np.float32))
+        clipped = self.graph.add("Clip", [convolved, *bounds], "relu0")
+        return self.graph.add("Cast", [self.pool(0, clipped)], "pool0_uint8", to=TensorProto.UINT8)
+
+    def sequence(self, features: str) -> str:
+        """Turn features (N, K, F', T') into a sequence (T', N, F', K), filters innermost as ONNX Runtime has them."""
+        if self.recipe.network.convolutions:
+            features = self.graph.add("DequantizeLinear", [features, *self._quantization], "features")
+        return self.graph.add("Transpose", [features], "columns", perm=[3, 0, 2, 1])
 
     def lstm(self, layer: int, sequence: str) -> str:
         """Add an LSTM layer: (T, N, F) in, (T, D, N, H) out."""
@@ -77,6 +86,14 @@ class Int8Layers(Layers):
         operands += [*unused, *scales]
         return self.graph.add("DynamicQuantizeLSTM", operands, name, _MICROSOFT, **self.lstm_attributes())
 
+    def lstm_weights(self, layer: int, kind: str) -> List[np.ndarray]:
+        """Return ``W``, ``R`` or ``B`` of each direction, for features in the order of `sequence`."""
+        arrays = super().lstm_weights(layer, kind)
+        if layer or kind != "W":
+            return arrays
+        rows = self.recipe.feature_rows
+        return [a.reshape(len(a), -1, rows).transpose(0, 2, 1).reshape(a.shape) for a in arrays]
+
     def classifier(self, sequence: str) -> str:
         """Add the classifier: (T, N, D H) in, logits (T, N, C) out."""
         weight, scales = quantize(self.weights["pred_fc_weight"].T, axis=1)
@@ -84,9 +101,9 @@ class Int8Layers(Layers):
         operands = self.graph.constants("pred_fc", **arrays, bias=self.weights["pred_fc_bias"])
         return self.graph.add("DynamicQuantizeMatMul", [sequence, *operands], "pred_fc", _MICROSOFT)
 
-    def _set_quantization(self, prefix: str, scale: float, least: float = 0.0) -> None:
+    def _set_quantization(self, prefix: str, scale: float) -> None:
         self._scale = scale
-        zero = np.array(round(-least / scale), np.uint8)
+        zero = np.array(0, np.uint8)
         self._quantization = self.graph.constants(prefix, scale=np.array(scale, np.float32), zero=zero)
 
 

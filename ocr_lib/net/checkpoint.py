@@ -14,6 +14,7 @@ from ocr_lib.net.build import LOGITS
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
 from ocr_lib.net.weights import Weights
 from ocr_lib.recipe import Recipe, load_preset, override
+from ocr_lib.recognize.recognizer import Preparation
 
 Arrays = Dict[str, "mx.nd.NDArray"]
 
@@ -40,6 +41,11 @@ class Checkpoint(NamedTuple):
     recipe: Recipe
     is_original: bool
     params_path: Path
+
+    @property
+    def preparation(self) -> Preparation:
+        """What the network wants of an image."""
+        return Preparation(self.recipe.image.size, self.is_original)
 
 
 def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
@@ -70,7 +76,16 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
 
 
 def numpy_weights(checkpoint: Checkpoint) -> Weights:
-    """Return all parameters of a checkpoint as numpy arrays."""
+    """Return all parameters of a checkpoint as numpy arrays.
+
+    Raises
+    ------
+    OCRError
+        If they are of 8 bits.
+    """
+    nodes = json.loads(checkpoint.symbol.tojson())["nodes"]
+    if any(node["op"].startswith("_contrib_quantize") for node in nodes):
+        raise OCRError(f"{checkpoint.params_path} is of 8 bits already: take the checkpoint that it was made from")
     both = {**checkpoint.arg_params, **checkpoint.aux_params}
     return {name: array.asnumpy() for name, array in both.items()}
 

@@ -11,7 +11,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net.build import inference_symbol
 from ocr_lib.net.checkpoint import Checkpoint
 from ocr_lib.recognize.decode import Decoder, best_path
-from ocr_lib.recognize.recognizer import Preparation, Recognizer
+from ocr_lib.recognize.recognizer import Recognizer
 
 
 class Reader(Recognizer):
@@ -33,7 +33,7 @@ class Reader(Recognizer):
 
     def __init__(self, checkpoint: Checkpoint, batch_size: int = 128, decode: Decoder = best_path) -> None:
         self.recipe = recipe = checkpoint.recipe
-        super().__init__(recipe.alphabet, Preparation(recipe.image.size, checkpoint.is_original), batch_size, decode)
+        super().__init__(recipe.alphabet, checkpoint.preparation, batch_size, decode)
         symbol = inference_symbol(checkpoint.symbol)
         misfit = f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
         try:

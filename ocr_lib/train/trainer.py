@@ -10,7 +10,7 @@ from ocr_lib.data.iterator import OCRIter
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.net.checkpoint import split_params
+from ocr_lib.net.checkpoint import Checkpoint, split_params
 from ocr_lib.recipe import Recipe
 from ocr_lib.recognize.metrics import EXACT
 from ocr_lib.train.interrupt import StopRequest
@@ -89,6 +89,12 @@ class Trainer:
         self._metrics: List[mx.metric.EvalMetric] = [TextMetric(EXACT, recipe.alphabet), MeanCost()]
         if progress.sums:
             restore_sums(self._metrics, progress.sums)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the network as it is."""
+        arg_params, aux_params = self._module.get_params()
+        where = Path(f"{self._store.prefix} in training")
+        return Checkpoint(self._module.symbol, arg_params, aux_params, self._recipe, False, where)
 
     def run(self, log: TrainingLog, limits: Limits) -> Optional[str]:
         """Train until the recipe's epochs are done, a limit is reached or a signal comes.
@@ -208,9 +214,9 @@ class Trainer:
 
     def _commit(self, figures: Dict[str, float], is_best: bool) -> Path:
         self._progress.sums = metric_sums(self._metrics) if self._progress.batch else []
-        arg_params, aux_params = self._module.get_params()
-        params = {f"arg:{name}": array for name, array in arg_params.items()}
-        params.update((f"aux:{name}", array) for name, array in aux_params.items())
+        network = self.checkpoint()
+        params = {f"arg:{name}": array for name, array in network.arg_params.items()}
+        params.update((f"aux:{name}", array) for name, array in network.aux_params.items())
         arrays = {"params": params, "states": optimizer_states(self._module)}
         return self._store.commit(self._recipe, self._module.symbol, arrays, self._progress, figures, is_best)
 
