@@ -40,7 +40,7 @@ export PROBE
 define IMPORTS
 from ocr_lib.mx import mx
 import captcha.image, fontTools.ttLib, matplotlib.pyplot, msgspec, rapidfuzz, tensorboardX, tqdm
-import ocr_lib.data.fast
+import ocr_lib.data.fast, ocr_lib.deploy.export, scipy.stats
 endef
 export IMPORTS
 
@@ -102,7 +102,7 @@ endif
 	    echo "$$python" >.venv/.python
 	fi
 	say "resolving packages (the downloads are some 150 MB, unless pip has them)"
-	pip_install train
+	pip_install train,export
 	say "first import, which compiles what is needed"
 	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -W ignore -c "$$IMPORTS" || fail "an installed package does not load, see above"
 	touch $@
@@ -111,7 +111,7 @@ endif
 .venv/.test .venv/.lint: .venv/.train
 	@$(FUNCTIONS)
 	say "adding what make $(@:.venv/.%=%) needs"
-	pip_install train,$(if $(filter %test,$@),warpctc$(comma)test,lint)
+	pip_install train,export,$(if $(filter %test,$@),warpctc$(comma)test,lint)
 	touch $@
 
 demo: install ## train a reader of captchas in 4 minutes or less, then let it read images that it never saw

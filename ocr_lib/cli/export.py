@@ -54,6 +54,7 @@ def export(
     calibration: Optional[Samples] = None,
     max_drop: float = 1.0,
     model_license: str = "not stated",
+    is_trained: bool = True,
 ) -> Exported:
     """Export a checkpoint, in 8 bits if there are samples to calibrate with, and have both read samples.
 
@@ -76,7 +77,7 @@ def export(
     data = export_onnx(*network)
     predictor = Predictor(data)
     comparison = compare(predictor, reader, *samples)
-    accept_same(comparison)
+    accept_same(comparison, is_trained)
     if calibration is None:
         return Exported(data, comparison, {})
     data = export_onnx(*network, calibration.images)

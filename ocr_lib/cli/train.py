@@ -106,7 +106,7 @@ def _train(args: argparse.Namespace) -> int:
         )
         samples = Samples(np.concatenate([b.images for b in validation]), [t for b in validation for t in b.texts])
         if args.export_on_end:
-            export(trainer.checkpoint(), samples.first(training.batch_size))
+            export(trainer.checkpoint(), samples.first(training.batch_size), is_trained=False)
         log = TrainingLog(args.log_dir or Path(f"{args.prefix}-log"), progress.updates, args.quiet)
         try:
             stopped = trainer.run(log, Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
