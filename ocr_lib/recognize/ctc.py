@@ -11,6 +11,12 @@ import numpy.typing as npt
 
 from ocr_lib.alphabet import BLANK
 
+IMPOSSIBLE = -1e30
+"""Stands for log 0 while probabilities are added up: differences of it are numbers, unlike those of -inf."""
+
+NEGLIGIBLE = -700.0
+"""The logarithm of what adds nothing to 1. For less, `numpy.exp` takes ten times as long."""
+
 
 def step_mask(shape: Tuple[int, ...], lengths: Optional[npt.ArrayLike] = None) -> npt.NDArray[np.bool_]:
     """Tell the time steps of each sample from its padding.
@@ -71,44 +77,112 @@ def log_likelihood(
     ValueError
         If shapes, lengths or class ids do not fit.
     """
-    steps = np.asarray(log_probs, dtype=np.float64)  # (T, N, C)
-    if steps.ndim != 3:
-        raise ValueError(f"log_probs must have the shape (T, N, C), not {steps.shape}")
-    num_samples, num_classes = steps.shape[1:]
+    steps = np.maximum(np.asarray(log_probs, dtype=np.float64), IMPOSSIBLE)
+    states, mask = lattice(steps.shape, labels, lengths)
+    trellis = forward(steps, states, mask, np.zeros(len(labels), dtype=np.intp))
+    return total(trellis, labels)
+
+
+def lattice(
+    shape: Tuple[int, ...], labels: Sequence[Sequence[int]], lengths: Optional[npt.ArrayLike] = None
+) -> Tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Lay out what the paths of each label run through.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (T, N, C).
+    labels : sequence of N sequences of int
+        Class ids from 1 to C - 1 without padding.
+    lengths : array_like, shape (N,), optional
+        The time steps of each sample; all T when left out.
+
+    Returns
+    -------
+    states : ndarray, shape (S, N), intp
+        Class ids with a blank before, between and behind them, then more blanks; S = 2 * longest + 1.
+    mask : ndarray, shape (T, N), bool
+        True where a step is before its sample's end.
+
+    Raises
+    ------
+    ValueError
+        If shapes, lengths or class ids do not fit.
+    """
+    if len(shape) != 3:
+        raise ValueError(f"probabilities must have the shape (T, N, C), not {shape}")
+    num_steps, num_samples, num_classes = shape
     if len(labels) != num_samples:
         raise ValueError(f"{len(labels)} labels do not pair with {num_samples} samples")
-    states = _with_blanks(labels, num_classes)  # (N, S)
-    mask = step_mask((steps.shape[0], num_samples), lengths)  # (T, N)
-
-    # A path may pass over the blank between two characters unless they are equal; two blanks always are.
-    skips = np.full(states.shape, -np.inf)
-    skips[:, 2:][states[:, 2:] != states[:, :-2]] = 0.0
-
-    # Two impossible states on the left let the first two look back like the others. Every path starts at the leading
-    # blank before the first step, so a sample without steps has the empty label for certain.
-    padded = np.full((num_samples, states.shape[1] + 2), -np.inf)
-    forward = padded[:, 2:]  # (N, S)
-    forward[:, 0] = 0.0
-    for step, active in zip(steps, mask):
-        reached = np.logaddexp(np.logaddexp(forward, padded[:, 1:-1]), padded[:, :-2] + skips)
-        reached += np.take_along_axis(step, states, axis=1)
-        forward[active] = reached[active]
-
-    # A path ends on the last character or on the blank behind it. An empty label has no character: left of its blank
-    # stands an impossible state.
-    rows = np.arange(num_samples)
-    last = 2 + 2 * np.array([len(label) for label in labels], dtype=np.intp)
-    likelihood: npt.NDArray[np.float64] = np.logaddexp(padded[rows, last], padded[rows, last - 1])
-    return likelihood
-
-
-def _with_blanks(labels: Sequence[Sequence[int]], num_classes: int) -> npt.NDArray[np.intp]:
-    """Set a blank before, between and behind the ids of each label: (N, S), S = 2 * longest + 1, blank-padded."""
     longest = max(map(len, labels), default=0)
-    states = np.full((len(labels), 2 * longest + 1), BLANK, dtype=np.intp)
-    for row, label in zip(states, labels):
+    states = np.full((2 * longest + 1, num_samples), BLANK, dtype=np.intp)
+    for column, label in zip(states.T, labels):
         ids: List[int] = [int(index) for index in label]
         if not all(BLANK < index < num_classes for index in ids):
             raise ValueError(f"the label {ids} has class ids outside 1 to {num_classes - 1}")
-        row[1 : 2 * len(ids) : 2] = ids
-    return states
+        column[1 : 2 * len(ids) : 2] = ids
+    return states, step_mask((num_steps, num_samples), lengths)
+
+
+def forward(
+    log_probs: npt.NDArray[np.float64],
+    states: npt.NDArray[np.intp],
+    mask: npt.NDArray[np.bool_],
+    starts: npt.NDArray[np.intp],
+) -> npt.NDArray[np.float64]:
+    """Compute how likely paths are to stand on each state after each number of time steps.
+
+    Reversed steps, masks and states give the backward variables instead.
+
+    Parameters
+    ----------
+    log_probs : ndarray, shape (T, N, C)
+        Finite where the mask is True.
+    states : ndarray, shape (S, N)
+        The classes that paths pass through from left to right.
+    mask : ndarray, shape (T, N)
+        At the other steps a sample stays as it is.
+    starts : ndarray, shape (N,)
+        The blank, an index into the states, on which a sample's paths stand before its first step. So a sample without
+        steps has the empty label for certain.
+
+    Returns
+    -------
+    ndarray, shape (T + 1, 2 + S, N)
+        Natural logarithms. The first two states are impossible; they let the next two look back like the others.
+    """
+    num_states, num_samples = states.shape
+    samples = np.arange(num_samples)
+    # A path may pass over the blank between two characters unless they are equal; two blanks always are.
+    skips = np.full(states.shape, IMPOSSIBLE)
+    skips[2:][states[2:] != states[:-2]] = 0.0
+    trellis = np.full((len(log_probs) + 1, 2 + num_states, num_samples), IMPOSSIBLE)
+    trellis[0, 2 + starts, samples] = 0.0
+    emitted = log_probs[:, samples, states]  # (T, S, N)
+    for before, after, step, active in zip(trellis, trellis[1:], emitted, mask):
+        reached = log_sum(before[2:], before[1:-1], before[:-2] + skips) + step
+        after[2:] = np.where(active, reached, before[2:])
+    return trellis
+
+
+def total(trellis: npt.NDArray[np.float64], labels: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
+    """Add up the paths that end on a label's last character or on the blank behind it: (T + 1, 2 + S, N) -> (N,)."""
+    samples = np.arange(len(labels))
+    # An empty label has no character: before its blank stands an impossible state.
+    blanks = 2 + 2 * np.array([len(label) for label in labels], dtype=np.intp)
+    likelihoods = log_sum(trellis[-1, blanks, samples], trellis[-1, blanks - 1, samples])
+    return np.where(likelihoods > IMPOSSIBLE / 2, likelihoods, -np.inf)
+
+
+def log_sum(first: npt.NDArray[np.float64], *others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Add numbers that are given and returned as finite logarithms, several times as fast as `numpy.logaddexp`."""
+    top = first
+    for term in others:
+        top = np.maximum(top, term)
+    least = top + NEGLIGIBLE
+    added = np.exp(np.maximum(first, least) - top)
+    for term in others:
+        added += np.exp(np.maximum(term, least) - top)
+    np.log(added, out=added)
+    added += top
+    return added

@@ -1,12 +1,31 @@
 """What a network says about images, as text with a confidence."""
 
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
-from ocr_lib.recognize.ctc import log_likelihood
 from ocr_lib.recognize.decode import Decoder, best_path
+from ocr_lib.recognize.posterior import posteriors
+
+
+class Character(NamedTuple):
+    """One character of a reading.
+
+    Attributes
+    ----------
+    text : str
+    confidence : float
+        Its posterior under CTC, from 0 to 1, given that the other characters are right: against any other character, or
+        none, in its place.
+    x : float
+        Where it is recognized, in pixels from the left edge of the image as it was given. CTC knows no extents of
+        characters.
+    """
+
+    text: str
+    confidence: float
+    x: float
 
 
 class Reading(NamedTuple):
@@ -21,14 +40,22 @@ class Reading(NamedTuple):
         the text is empty and the confidence 0.
     probabilities : numpy.ndarray
         (T, C), of each class at each time step.
+    characters : tuple of Character
+        Those of the text, from left to right.
     """
 
     text: str
     confidence: float
     probabilities: np.ndarray
+    characters: Tuple[Character, ...]
 
 
-def readings(probabilities: np.ndarray, alphabet: Alphabet, decode: Decoder = best_path) -> List[Reading]:
+def readings(
+    probabilities: np.ndarray,
+    alphabet: Alphabet,
+    decode: Decoder = best_path,
+    widths: Optional[Sequence[int]] = None,
+) -> List[Reading]:
     """Decode the probabilities of a batch.
 
     Parameters
@@ -38,20 +65,37 @@ def readings(probabilities: np.ndarray, alphabet: Alphabet, decode: Decoder = be
     alphabet : Alphabet
     decode : Decoder
         Finds the texts; greedily when left out.
+    widths : sequence of N int, optional
+        Of the images in pixels; 1 each when left out.
 
     Returns
     -------
     list of Reading
         N of them.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many widths as samples.
     """
+    num_samples = probabilities.shape[1]
+    if widths is None:
+        widths = [1] * num_samples
+    if len(widths) != num_samples:
+        raise ValueError(f"{len(widths)} widths do not pair with {num_samples} samples")
     labels = decode(probabilities)
-    with np.errstate(divide="ignore"):  # log 0 is the -inf it should be
-        likelihoods = log_likelihood(np.log(probabilities), [label or [] for label in labels])
+    found = posteriors(probabilities, [label or [] for label in labels])
     return [
         Reading(
             alphabet.decode(label or []),
-            0.0 if label is None else float(min(1.0, np.exp(likelihood))),
+            0.0 if label is None else float(min(1.0, np.exp(posterior.log_likelihood))),
             probabilities[:, n],
+            tuple(
+                Character(alphabet.characters[index - 1], confidence, position * width)
+                for index, confidence, position in zip(
+                    label or [], posterior.confidences.tolist(), posterior.positions.tolist()
+                )
+            ),
         )
-        for n, (label, likelihood) in enumerate(zip(labels, likelihoods))
+        for n, (label, posterior, width) in enumerate(zip(labels, found, widths))
     ]

@@ -7,7 +7,7 @@ MODULES = [
     "ocr_lib.alphabet",
     *(
         f"ocr_lib.recognize.{name}"
-        for name in ("automaton", "beam", "ctc", "decode", "lexicon", "metrics", "pattern", "reading")
+        for name in ("automaton", "beam", "ctc", "decode", "lexicon", "metrics", "pattern", "posterior", "reading")
     ),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.recognize.automaton import trie
 from ocr_lib.recognize.beam import BeamDecoder
-from ocr_lib.recognize.reading import readings
+from ocr_lib.recognize.reading import Character, readings
 from tests.recognize.enumeration import label_probabilities
 
 
@@ -68,6 +68,43 @@ def test_samples_keep_their_order():
     paths = np.array([[1, 0, 2], [2, 2, 2], [0, 0, 0], [1, 2, 1]])
     found = readings(np.eye(3)[paths.T], Alphabet("xy"))
     assert [reading.text for reading in found] == ["xy", "y", "", "xyx"]
+
+
+class TestCharacters:
+    def test_they_spell_the_text_from_left_to_right_in_pixels(self):
+        path = np.array([0, 1, 1, 0, 1, 2])
+        (reading,) = readings(np.eye(3, dtype=np.float32)[path][:, None], Alphabet("xy"), widths=[120])
+        assert reading.text == "xxy"
+        assert reading.characters == (Character("x", 1.0, 40.0), Character("x", 1.0, 90.0), Character("y", 1.0, 110.0))
+
+    def test_without_widths_they_stand_at_fractions(self):
+        probabilities = random_probabilities(3, 9, 4, 3)
+        fractions = readings(probabilities, Alphabet("ab"))
+        pixels = readings(probabilities, Alphabet("ab"), widths=[10, 20, 30, 40])
+        for width, fraction, pixel in zip([10, 20, 30, 40], fractions, pixels):
+            assert "".join(character.text for character in fraction.characters) == fraction.text
+            assert [c.x for c in pixel.characters] == pytest.approx([c.x * width for c in fraction.characters])
+            assert all(0 < c.x < 1 and type(c.x) is type(c.confidence) is float for c in fraction.characters)
+
+    def test_a_case_counted_by_hand(self):
+        # "a" is read from aa, a- and -a, 0.8; nothing from --, 0.2. It stands at the first step in 0.6, at both in 0.3.
+        (reading,) = readings(np.array([[[0.4, 0.6]], [[0.5, 0.5]]]), Alphabet("a"))
+        mean_step = (0.6 * 0.5 + 0.5 * 1.5) / (0.6 + 0.5)
+        assert reading.characters == (Character("a", pytest.approx(0.8), pytest.approx(mean_step / 2)),)
+
+    def test_where_no_text_fits_there_are_none(self):
+        probabilities = random_probabilities(2, 2, 3, 3)
+        found = readings(probabilities, Alphabet("ab"), BeamDecoder(trie([[1, 1]])))
+        assert [reading.characters for reading in found] == [()] * 3
+
+    def test_of_a_word_that_the_network_excludes_none_is_sure(self):
+        probabilities = np.eye(3, dtype=np.float32)[[1, 1, 0, 0]][:, None]
+        (reading,) = readings(probabilities, Alphabet("ab"), BeamDecoder(trie([[1, 2]])), widths=[100])
+        assert reading.characters == (Character("a", 0.0, 25.0), Character("b", 0.0, 75.0))
+
+    def test_widths_pair_with_samples(self):
+        with pytest.raises(ValueError, match="2 widths do not pair with 1 samples"):
+            readings(random_probabilities(0, 2, 1, 3), Alphabet("ab"), widths=[1, 2])
 
 
 class TestOtherDecoders:
