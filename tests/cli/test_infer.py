@@ -5,76 +5,18 @@ import math
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from ocr_lib.cli.infer import MOST_PLOTTED, main
+from ocr_lib.cli.infer import MOST_PLOTTED
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.recognize.beam import DEFAULT_WIDTH
 from tests import original_example
-from tests.small_network import LETTERS, draw_marks, files_of, mark_params, mark_recipe, save
-
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "lstm_ocr_infer.py"
-
-
-def write(path, text="42", alphabet="0123456789", zoom=3):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode(path.suffix, draw_marks([alphabet.index(character) for character in text], zoom))
-    assert done
-    path.write_bytes(data.tobytes())
-    return path
-
-
-def shifted_params(epoch):
-    """Epoch 1 reads every digit as the next one, epoch 2 reads rightly, epoch 3 as the one before."""
-    params = mark_params()
-    for name in ("pred_fc_weight", "pred_fc_bias"):
-        params[name][1:] = np.roll(params[name][1:], 2 - epoch, axis=0)
-    return params
-
-
-def save_epochs(folder):
-    """Save three epochs, of which the second is the best."""
-    return save(folder / "ocr", mark_recipe(), shifted_params, (1, 2, 3), (0.2, 1.0, 0.3))
-
-
-def run_main(capsys, prefix, *arguments):
-    """Run the command in this process; return the exit code, and stdout and stderr as lists of lines."""
-    code = main([f"--prefix={prefix}", *map(str, arguments)])
-    captured = capsys.readouterr()
-    return code, captured.out.splitlines(), captured.err.splitlines()
-
-
-@pytest.fixture(scope="module")
-def prefix(tmp_path_factory):
-    return save_epochs(tmp_path_factory.mktemp("digits"))
-
-
-@pytest.fixture(scope="module")
-def letters_prefix(tmp_path_factory):
-    return save(tmp_path_factory.mktemp("letters") / "ocr", mark_recipe(LETTERS), mark_params())
-
-
-@pytest.fixture
-def infer(capsys, prefix):
-    return lambda *arguments, prefix=prefix: run_main(capsys, prefix, *arguments)
-
-
-def run_script(*arguments, cwd=ROOT):
-    finished = subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return finished.returncode, finished.stdout.decode(), finished.stderr.decode()
+from tests.cli.infer_command import SCRIPT, run_script, write
+from tests.small_network import LETTERS, files_of, mark_params, mark_recipe, save
 
 
 class TestOutput:
@@ -111,13 +53,22 @@ class TestOutput:
         found = json.loads("\n".join(lines))
         assert (code, errors) == (0, [])
         assert found == [
-            {"path": str(path), "text": path.stem, "confidence": pytest.approx(mark_confidence(path.stem), abs=1e-5)}
+            {
+                "path": str(path),
+                "text": path.stem,
+                "confidence": pytest.approx(mark_confidence(path.stem), abs=1e-5),
+                # Marks stand in every other column of the network's image, which is a third of this size.
+                "characters": [
+                    {"text": character, "confidence": pytest.approx(0.97, abs=0.02), "x": 3 * (1.5 + 2 * i)}
+                    for i, character in enumerate(path.stem)
+                ],
+            }
             for path in paths
         ]
 
     def test_json_of_one_image_is_an_array_too(self, infer, tmp_path):
         (found,) = json.loads("\n".join(infer("--json", write(tmp_path / "a.png", "31"))[1]))
-        assert list(found) == ["path", "text", "confidence"]
+        assert list(found) == ["path", "text", "confidence", "characters"]
 
     def test_json_keeps_letters_readable(self, infer, letters_prefix, tmp_path):
         _, lines, _ = infer("--json", write(tmp_path / "жук.png", "жа", LETTERS), prefix=letters_prefix)

@@ -11,18 +11,8 @@ import pytest
 
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.mx import mx
-from tests.cli.test_infer import run_main, run_script, save_epochs, write
+from tests.cli.infer_command import run_script, write
 from tests.small_network import files_of, mark_params
-
-
-@pytest.fixture(scope="module")
-def prefix(tmp_path_factory):
-    return save_epochs(tmp_path_factory.mktemp("digits"))
-
-
-@pytest.fixture
-def infer(capsys, prefix):
-    return lambda *arguments, prefix=prefix: run_main(capsys, prefix, *arguments)
 
 
 class TestBadImages:
