@@ -142,7 +142,7 @@ def test_killed_amidst_an_epoch_and_resumed_is_as_undisturbed(undisturbed, tmp_p
 def test_killed_again_and_again_at_any_moment(undisturbed, tmp_path, moment):
     prefix = tmp_path / "ocr"
     with begun(command(prefix)):
-        for _ in range(200):
+        for _ in range(1200):
             if (tmp_path / "ocr-manifest.json").exists():
                 break
             time.sleep(0.05)
