@@ -106,24 +106,16 @@ def our_step(recipe: Recipe) -> Callable[[], int]:
 def pytorch_step(recipe: Recipe) -> Callable[[], int]:
     """Return a function that does a training step of a recipe's network in PyTorch."""
     import torch
+    from pytorch_network import Network
 
     torch.set_num_threads(os.cpu_count() or 1)
-    network, training = recipe.network, recipe.training
+    training = recipe.training
     images, label = (torch.from_numpy(array) for array in fixed_batch(recipe))
     lengths = (label > 0).sum(dim=1)
     steps = torch.full((training.batch_size,), recipe.time_steps)
-    layers: List[Any] = []
-    channels = 1
-    for filters, pool in ((c.filters, c.pool) for c in network.convolutions):
-        layers += [torch.nn.Conv2d(channels, filters, 3, padding=1, bias=False), torch.nn.BatchNorm2d(filters)]
-        layers += [torch.nn.ReLU(), torch.nn.MaxPool2d(pool)]
-        channels = filters
-    convolutions = torch.nn.Sequential(*layers)
-    features = channels * recipe.feature_rows
-    lstm = torch.nn.LSTM(features, network.hidden, network.layers, bidirectional=network.bidirectional)
-    classifier = torch.nn.Linear(network.hidden * (1 + network.bidirectional), recipe.alphabet.num_classes)
+    network = Network(recipe)
     loss = torch.nn.CTCLoss(reduction="sum")
-    parameters = [p for part in (convolutions, lstm, classifier) for p in part.parameters()]
+    parameters = list(network.parameters())
     if training.optimizer == "sgd":
         options = {"momentum": training.momentum, "weight_decay": training.weight_decay}
         optimizer: Any = torch.optim.SGD(parameters, training.learning_rate, **options)
@@ -132,10 +124,7 @@ def pytorch_step(recipe: Recipe) -> Callable[[], int]:
 
     def work() -> int:
         optimizer.zero_grad()
-        hidden = convolutions(images[:, None])  # (N, K, T', F')
-        hidden = hidden.permute(2, 0, 1, 3).flatten(2)  # (T', N, K F')
-        logits = classifier(lstm(hidden)[0])
-        cost = loss(logits.log_softmax(-1), label, steps, lengths) / training.batch_size
+        cost = loss(network(images).log_softmax(-1), label, steps, lengths) / training.batch_size
         cost.backward()
         if training.clip_norm:
             torch.nn.utils.clip_grad_norm_(parameters, training.clip_norm)

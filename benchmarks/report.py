@@ -83,6 +83,8 @@ def speeds(contestants: Dict[str, Contestant], turn_s: float, rounds: int) -> Di
 class Apart:
     """A contestant in a process of its own, so that the threads of two libraries do not meet in one.
 
+    Any other function of one argument will do, too, if that and what it returns pickle.
+
     Parameters
     ----------
     make : callable
@@ -97,9 +99,9 @@ class Apart:
         theirs.close()
         self._connection.recv()  # it is ready
 
-    def __call__(self, seconds: float) -> float:
-        """Take a turn."""
-        self._connection.send(seconds)
+    def __call__(self, request: Any) -> Any:
+        """Take a turn of so many seconds, or whatever else it takes."""
+        self._connection.send(request)
         return self._connection.recv()
 
     def __enter__(self) -> "Apart":
