@@ -10,8 +10,7 @@ from ocr_lib.deploy.graph import Graph, Layers, build
 from ocr_lib.deploy.int8 import Int8Layers
 from ocr_lib.deploy.metadata import Metadata, seal
 from ocr_lib.deploy.predictor import INPUT
-from ocr_lib.errors import OCRError
-from ocr_lib.net.weights import Weights, fold_batch_norms
+from ocr_lib.net.weights import Weights, check_weights, fold_batch_norms
 from ocr_lib.recipe import Recipe, encode_json
 
 _BATCH_SIZE = 128
@@ -48,17 +47,15 @@ def export_onnx(
     OCRError
         If the weights are not those of the recipe's network.
     """
+    check_weights(weights, recipe)
     folded = fold_batch_norms(weights)
     precision = "fp32" if calibration is None else "int8"
     metadata = Metadata(recipe.text.alphabet, encode_json(recipe).decode(), is_original, precision, model_license)
-    try:
-        model = build(Layers(Graph(), recipe, folded)).model(recipe, metadata)
-        if calibration is not None:
-            peaks = _peaks(model, len(recipe.network.convolutions), calibration)
-            model = build(Int8Layers(Graph(), recipe, folded, peaks)).model(recipe, metadata)
-        onnx.checker.check_model(model, full_check=True)
-    except (KeyError, ValueError) as error:
-        raise OCRError(f"the parameters don't fit the recipe's network: {error}") from error
+    model = build(Layers(Graph(), recipe, folded)).model(recipe, metadata)
+    if calibration is not None:
+        peaks = _peaks(model, len(recipe.network.convolutions), calibration)
+        model = build(Int8Layers(Graph(), recipe, folded, peaks)).model(recipe, metadata)
+    onnx.checker.check_model(model, full_check=True)
     return seal(model.SerializeToString())
 
 
@@ -73,5 +70,4 @@ def _peaks(model: "onnx.ModelProto", num_convolutions: int, images: np.ndarray) 
     session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
     batches = (images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE))
     peaks = np.array([[output.max() for output in session.run(names, {INPUT: batch})] for batch in batches])
-    least = float(np.finfo(np.float32).tiny)  # where all is 0, any scale will do
-    return [max(float(peak), least) for peak in peaks.max(axis=0)]
+    return [float(peak) or 1.0 for peak in peaks.max(axis=0)]  # where all is 0, any scale will do

@@ -12,6 +12,7 @@ from ocr_lib.recipe import Recipe
 _MICROSOFT = "com.microsoft"
 # On CPUs without VNNI two products of 8 bits are added up in 16, where products of 8 by 7 bits always fit.
 _LARGEST_WEIGHT = 63
+_INT32 = (-(2.0**31), 2.0**31 - 1)
 
 
 class Int8Layers(Layers):
@@ -42,7 +43,7 @@ class Int8Layers(Layers):
         if index == 0:
             return self._first_convolution(features)
         kernel, scales = quantize(self.kernel(index), axis=0)
-        bias = np.rint(self.bias(index) / (self._scale * scales)).astype(np.int32)
+        bias = np.rint(self.bias(index) / (self._scale * scales)).clip(*_INT32).astype(np.int32)
         name = f"conv{index}"
         before = self._quantization
         self._set_quantization(name, self._peaks[index] / 255)
@@ -119,5 +120,6 @@ def quantize(array: np.ndarray, axis: int) -> Tuple[np.ndarray, np.ndarray]:
     """
     others = tuple(i for i in range(array.ndim) if i != axis)
     peaks = np.abs(array).max(axis=others, keepdims=True)
-    scales = np.where(peaks > 0, peaks / _LARGEST_WEIGHT, 1).astype(np.float32)
+    least = np.finfo(np.float32).tiny  # less has not the precision of a scale, and nothing to say
+    scales = np.where(peaks > _LARGEST_WEIGHT * least, peaks / _LARGEST_WEIGHT, 1).astype(np.float32)
     return np.rint(array / scales).astype(np.int8), scales.ravel()

@@ -51,7 +51,8 @@ class Metadata(NamedTuple):
 
 def seal(data: bytes) -> bytes:
     """Fill the digest into a model file made with `Metadata.as_properties`."""
-    return data.replace(_NO_DIGEST, hashlib.sha256(data).hexdigest().encode(), 1)
+    before, _, behind = data.rpartition(_NO_DIGEST)  # the last property of the file's last field
+    return before + hashlib.sha256(data).hexdigest().encode() + behind
 
 
 def read_metadata(properties: Dict[str, str], data: bytes) -> Tuple[Metadata, Alphabet]:

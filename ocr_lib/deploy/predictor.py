@@ -62,6 +62,8 @@ class Predictor(Recognizer):
         self._session = _session(data, name, threads)
         try:
             self.metadata, alphabet = read_metadata(self._session.get_modelmeta().custom_metadata_map, data)
+        except UnicodeDecodeError as error:
+            raise OCRError(f"{name}: the metadata is no text: not a model of ours, or damaged") from error
         except OCRError as error:
             raise OCRError(f"{name}: {error}") from error
         super().__init__(alphabet, self.metadata.preparation, batch_size, decode)
@@ -119,8 +121,10 @@ def _session(data: bytes, name: str, threads: int) -> "onnxruntime.InferenceSess
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what is wrong is raised as well
+    providers = ["CPUExecutionProvider"]
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        # Its fallback would print to stdout, try again, and fail in the same way.
+        session = onnxruntime.InferenceSession(data, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception for each of the ways to be no model
         reason = str(error).splitlines()[0]
         raise OCRError(f"{name}: cut off, or not a model that ONNX Runtime can load ({reason})") from error

@@ -12,7 +12,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net import warpctc  # noqa: F401  (a symbol trained with warpctc loads only once the operator is registered)
 from ocr_lib.net.build import LOGITS
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
-from ocr_lib.net.weights import Weights
+from ocr_lib.net.weights import Weights, check_weights, from_original
 from ocr_lib.recipe import Recipe, load_preset, override
 from ocr_lib.recognize.recognizer import Preparation
 
@@ -76,18 +76,21 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
 
 
 def numpy_weights(checkpoint: Checkpoint) -> Weights:
-    """Return all parameters of a checkpoint as numpy arrays.
+    """Return all parameters of a checkpoint as numpy arrays, the original example's with their gates in our order.
 
     Raises
     ------
     OCRError
-        If they are of 8 bits.
+        If they are of 8 bits, or not those of the recipe's network.
     """
     nodes = json.loads(checkpoint.symbol.tojson())["nodes"]
     if any(node["op"].startswith("_contrib_quantize") for node in nodes):
         raise OCRError(f"{checkpoint.params_path} is of 8 bits already: take the checkpoint that it was made from")
     both = {**checkpoint.arg_params, **checkpoint.aux_params}
-    return {name: array.asnumpy() for name, array in both.items()}
+    weights = {name: array.asnumpy() for name, array in both.items()}
+    weights = from_original(weights) if checkpoint.is_original else weights
+    check_weights(weights, checkpoint.recipe)
+    return weights
 
 
 def load_arrays(path: Path) -> Arrays:

@@ -1,13 +1,59 @@
 """Parameters of a network as numpy arrays, in the form that inference wants. No MXNet needed."""
 
-from typing import Dict, List
+import re
+from typing import Dict, List, Tuple
 
 import numpy as np
 
-from ocr_lib.recipe import NetworkRecipe
+from ocr_lib.errors import OCRError
+from ocr_lib.recipe import NetworkRecipe, Recipe
 
 BATCH_NORM_EPSILON = 1e-5
 Weights = Dict[str, np.ndarray]
+
+
+def check_weights(weights: Weights, recipe: Recipe) -> None:
+    """Refuse parameters that are not those of a recipe's network as training leaves them.
+
+    Raises
+    ------
+    OCRError
+        Naming one that is missing, has another shape, or is too many.
+    """
+    misfit = "the parameters don't fit the recipe's network"
+    shapes = _shapes(recipe)
+    for name, shape in shapes.items():
+        found = weights[name].shape if name in weights else "missing"
+        if found != shape:
+            raise OCRError(f"{misfit}: {name} is {found}, not {shape}")
+    if set(weights) - set(shapes):
+        raise OCRError(f"{misfit}, which has no {min(set(weights) - set(shapes))}")
+
+
+def _shapes(recipe: Recipe) -> Dict[str, Tuple[int, ...]]:
+    network = recipe.network
+    shapes: Dict[str, Tuple[int, ...]] = {}
+    channels, features = 1, recipe.features
+    for i, filters in enumerate(c.filters for c in network.convolutions):
+        shapes[f"conv{i}_weight"] = (filters, channels, 3, 3)
+        shapes.update((f"bn{i}_{kind}", (filters,)) for kind in ("gamma", "beta", "moving_mean", "moving_var"))
+        channels = filters
+    gates = 4 * network.hidden
+    for directions in direction_names(network):
+        for prefix in directions:
+            shapes.update({f"{prefix}i2h_weight": (gates, features), f"{prefix}h2h_weight": (gates, network.hidden)})
+            shapes.update({f"{prefix}i2h_bias": (gates,), f"{prefix}h2h_bias": (gates,)})
+        features = network.hidden * len(directions)
+    classes = recipe.alphabet.num_classes
+    return {**shapes, "pred_fc_weight": (classes, features), "pred_fc_bias": (classes,)}
+
+
+def from_original(weights: Weights) -> Weights:
+    """Bring the gates of the original example's LSTM layers, in the order i, c, f, o, to ours, i, f, c, o."""
+    return {
+        name: array.reshape(4, -1)[[0, 2, 1, 3]].reshape(array.shape) if re.match(r"l\d+_[ih]2h_", name) else array
+        for name, array in weights.items()
+    }
 
 
 def fold_batch_norms(weights: Weights) -> Weights:

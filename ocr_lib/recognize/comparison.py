@@ -12,6 +12,7 @@ from ocr_lib.recognize.metrics import CER, EXACT, evaluate
 from ocr_lib.recognize.recognizer import Recognizer
 
 MAX_DIFFERENCE = 1e-4
+_ROUNDING = 1e-9
 _BATCH_SIZE = 128
 _TURNS, _TURN_S = 5, 0.1
 
@@ -128,7 +129,7 @@ def accept_loss(comparison: Comparison, max_drop: float) -> None:
     OCRError
         If it loses more than `max_drop` of exact match.
     """
-    if not comparison.drop <= max_drop:
+    if not comparison.drop <= max_drop + _ROUNDING:
         raise OCRError(
             f"the model of 8 bits reads {comparison.drop:.2%} of {comparison.count} images worse than its source, and "
             f"--max-drop allows {max_drop:.2%}; nothing was written"
