@@ -30,7 +30,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         action="append",
         default=[],
         metavar="LAYER",
-        help="leave this layer in floating point (repeatable): conv0 and so on, lstm (unrolled: l0 and so on), pred_fc",
+        help="leave this layer in floating point (repeatable): conv0 and so on, l0 and so on, pred_fc",
     )
     add_samples(parser)
     return run_command(parser, _quantize, argv)

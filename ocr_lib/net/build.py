@@ -33,16 +33,16 @@ def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
     return mx.sym.Group([probabilities, cost])
 
 
-def folded_symbol(recipe: Recipe, gain: float = 1.0) -> "mx.sym.Symbol":
+def folded_symbol(recipe: Recipe, gain: float = 1.0, shift: float = 0.0) -> "mx.sym.Symbol":
     """Return the network for inference alone, with parameters as `ocr_lib.net.weights` makes them of the trained ones.
 
-    Batch normalisation is folded into the convolutions, and the fused LSTM has one vector of parameters.
+    Batch normalisation is folded into the convolutions, and each fused LSTM layer has one vector of parameters.
 
     Parameters
     ----------
     recipe : Recipe
-    gain : float
-        What the LSTM's input, called ``features``, is multiplied by.
+    gain, shift : float
+        What the LSTM's input, called ``features``, is multiplied by, and what is added to its output.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def folded_symbol(recipe: Recipe, gain: float = 1.0) -> "mx.sym.Symbol":
         hidden = packed_lstm(sequence, network)
     else:
         hidden = lstm_layers(sequence, recipe.time_steps, recipe.features, network)
-    return _classifier(hidden, recipe)
+    return _classifier(mx.sym._internal._plus_scalar(hidden, scalar=shift, name="hidden"), recipe)
 
 
 def inference_symbol(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":

@@ -66,11 +66,11 @@ def _fused(data: "mx.sym.Symbol", layers: List[List[Direction]], hidden: int) ->
     weights = [mx.sym.reshape(w, shape=(-1,)) for d in directions for w in (d.i2h_weight, d.h2h_weight)]
     biases = [b for d in directions for b in (d.i2h_bias, d.h2h_bias)]
     packed = mx.sym._internal._rnn_param_concat(*weights, *biases, dim=0)
-    return _operator(data, packed, len(layers), hidden, len(layers[0]) == 2)
+    return _operator(data, packed, len(layers), hidden, len(layers[0]) == 2, "lstm")
 
 
 def packed_lstm(data: "mx.sym.Symbol", recipe: NetworkRecipe) -> "mx.sym.Symbol":
-    """Put the recipe's LSTM layers on a sequence, as the fused operator, with one parameter ``lstm_parameters``.
+    """Put the recipe's LSTM layers on a sequence, each a fused operator with one parameter, ``l{layer}_parameters``.
 
     Parameters
     ----------
@@ -82,9 +82,11 @@ def packed_lstm(data: "mx.sym.Symbol", recipe: NetworkRecipe) -> "mx.sym.Symbol"
     mxnet.symbol.Symbol
         (T, N, D H).
     """
-    packed = mx.sym.Variable("lstm_parameters")
-    # The quantized operator has the states as outputs, so one that it is to replace must have them too.
-    return _operator(data, packed, recipe.layers, recipe.hidden, recipe.bidirectional, state_outputs=True)[0]
+    for layer in range(recipe.layers):
+        packed = mx.sym.Variable(f"l{layer}_parameters")
+        # The quantized operator has the states as outputs, so one that it is to replace must have them too.
+        data = _operator(data, packed, 1, recipe.hidden, recipe.bidirectional, f"l{layer}", state_outputs=True)[0]
+    return data
 
 
 def _operator(
@@ -93,6 +95,7 @@ def _operator(
     layers: int,
     hidden: int,
     bidirectional: bool,
+    name: str,
     state_outputs: bool = False,
 ) -> "mx.sym.Symbol":
     corner = mx.sym.slice(data, begin=(0, None, 0), end=(1, None, 1))  # (1, N, 1)
@@ -108,7 +111,7 @@ def _operator(
         state_size=hidden,
         bidirectional=bidirectional,
         state_outputs=state_outputs,
-        name="lstm",
+        name=name,
     )
 
 

@@ -79,14 +79,14 @@ def fold_batch_norms(weights: Weights) -> Weights:
 
 
 def pack_lstm(weights: Weights, recipe: NetworkRecipe) -> Weights:
-    """Put all LSTM parameters into one vector, ``lstm_parameters``, as the fused operator wants them.
+    """Put the parameters of each LSTM layer into one vector, ``l{layer}_parameters``, as the fused operator wants them.
 
-    That is all weights by layer and direction, then all biases in the same order.
+    That is the weights of both directions, then the biases in the same order.
     """
-    prefixes = [prefix for directions in direction_names(recipe) for prefix in directions]
-    names = [f"{prefix}{gate}_{kind}" for kind in ("weight", "bias") for prefix in prefixes for gate in ("i2h", "h2h")]
-    packed = {name: array for name, array in weights.items() if name not in names}
-    packed["lstm_parameters"] = np.concatenate([weights[name].ravel() for name in names])
+    packed = dict(weights)
+    for layer, prefixes in enumerate(direction_names(recipe)):
+        names = [f"{p}{gate}_{kind}" for kind in ("weight", "bias") for p in prefixes for gate in ("i2h", "h2h")]
+        packed[f"l{layer}_parameters"] = np.concatenate([packed.pop(name).ravel() for name in names])
     return packed
 
 

@@ -2,9 +2,14 @@
 
 What MXNet 1.9.1 leaves to its callers:
 
-* The quantized LSTM has one range for its input and its hidden states, and takes that of the input: [0, 10] behind a
-  ReLU, say, which cuts negative states off. They are in (-1, 1), so the input is scaled to [-1, 1], the first layer's
-  weights inversely, and the range is set to that.
+* A quantized LSTM operator of several layers takes the scales of later layers' weights from the wrong places, so each
+  layer is an operator of its own.
+* It has one range for its input and its hidden states, and takes that of the input: [0, 10] behind a ReLU, say, which
+  cuts negative states off. They are in (-1, 1), so the input is scaled to [-1, 1], and the first layer's weights
+  inversely, and the range is one that has room for both.
+* Without VNNI, which its quantized LSTM fails on, two products of 8 bits each are added up in 16, and saturate. So ranges
+  are twice as wide as need be, such that activations take 7 bits. This takes activations that are not negative; what
+  the classifier reads is shifted by 1, and its bias inversely.
 * A product of zeros, as of an unrolled LSTM's states before its first time step, has an empty range, which quantizes to
   numbers that are none. These stay in floating point.
 """
@@ -45,8 +50,8 @@ class Quantized(NamedTuple):
 def layer_names(recipe: Recipe) -> List[str]:
     """Return the names of the layers that can be left in floating point."""
     network = recipe.network
-    lstm = ["lstm"] if network.cell == "fused" else [f"l{layer}" for layer in range(network.layers)]
-    return [*(f"conv{i}" for i in range(len(network.convolutions))), *lstm, "pred_fc"]
+    convolutions = [f"conv{i}" for i in range(len(network.convolutions))]
+    return [*convolutions, *(f"l{layer}" for layer in range(network.layers)), "pred_fc"]
 
 
 def quantize(
@@ -82,9 +87,10 @@ def quantize(
     gain = 1 / max(1.0, _peak(recipe, weights, data))
     for prefix in direction_names(recipe.network)[0]:
         weights[f"{prefix}i2h_weight"] = weights[f"{prefix}i2h_weight"] / np.float32(gain)
+    weights["pred_fc_bias"] = weights["pred_fc_bias"] - weights["pred_fc_weight"].sum(axis=1)
     if recipe.network.cell == "fused":
         weights = pack_lstm(weights, recipe.network)
-    symbol = folded_symbol(recipe, gain).get_backend_symbol(_BACKEND)
+    symbol = folded_symbol(recipe, gain, shift=1.0).get_backend_symbol(_BACKEND)
     arguments = {name: mx.nd.array(weights[name]) for name in symbol.list_arguments() if name != "data"}
     quantized, params, _ = mx.contrib.quantization.quantize_model(
         symbol,
@@ -98,7 +104,7 @@ def quantize(
         # A scale for each channel takes ranges that are known beforehand.
         quantize_granularity="tensor-wise" if calib_mode == "none" else "channel-wise",
     )
-    symbol = _with_range_of_states(quantized).get_backend_symbol(_BACKEND)
+    symbol = _with_wide_ranges(quantized).get_backend_symbol(_BACKEND)
     logits = mx.sym.identity(symbol, name=LOGITS.replace("_output", ""))
     return Quantized(logits, {f"arg:{name}": array for name, array in params.items()})
 
@@ -139,10 +145,13 @@ def _inner_names(node: Dict[str, Any]) -> Sequence[str]:
     return [inner["name"] for graph in node.get("subgraphs", []) for inner in graph["nodes"] if inner["op"] != "null"]
 
 
-def _with_range_of_states(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
-    """Let the quantized LSTM's range be that of hidden states, to which its input was scaled."""
+def _with_wide_ranges(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
+    """Set the ranges of what LSTM operators read, and double those of activations that are not negative."""
     graph = json.loads(symbol.tojson())
     for node in graph["nodes"]:
+        attributes = node.setdefault("attrs", {})
         if node["op"] == "_contrib_quantize_asym":
-            node.setdefault("attrs", {}).update(min_calib_range="-1.0", max_calib_range="1.0")
+            attributes.update(min_calib_range="-1.0", max_calib_range="3.0")
+        elif float(attributes.get("min_calib_range", -1)) >= 0:
+            attributes["max_calib_range"] = str(2 * float(attributes["max_calib_range"]))
     return mx.sym.load_json(json.dumps(graph))

@@ -118,6 +118,8 @@ class Store:
             left_by_a_kill.unlink()
         if self._stale:
             manifest_path(self.prefix).unlink(missing_ok=True)
+            for suffix in (SYMBOL, RECIPE):  # so that files of two runs are never taken for one
+                self._path(suffix).unlink(missing_ok=True)
 
     def _replace(self, suffix: str, data: bytes) -> None:
         """Write a file that every checkpoint of the run shares, such that a kill leaves the manifest true."""

@@ -160,6 +160,15 @@ class TestClaim:
         with pytest.raises(OCRError, match="ocr-manifest.json: nothing to resume"):
             claim(str(tmp_path / "ocr"), resume=True, overwrite=False)
 
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_one_of_8_bits_can_be_overwritten_alone(self, tmp_path, overwrite):
+        prefix = str(tmp_path / "ocr")
+        manifest = Manifest(FORMAT, {}, WHOLE, "-0001.params", "-0002.params", "", {})
+        write_manifest(prefix, manifest)
+        with pytest.raises(OCRError, match=f"^{prefix} is of 8 bits, which can't be trained: resume what it was made"):
+            claim(prefix, resume=True, overwrite=overwrite)
+        assert claim(prefix, resume=False, overwrite=True) == manifest
+
     def test_a_folder_is_no_prefix(self, tmp_path):
         for prefix in (str(tmp_path), f"{tmp_path}/", f"{tmp_path}/new/", "", "."):
             with pytest.raises(OCRError, match="is a folder: give the beginning of a file name, as in .*ocr"):
