@@ -7,9 +7,9 @@ What MXNet 1.9.1 leaves to its callers:
 * It has one range for its input and its hidden states, and takes that of the input: [0, 10] behind a ReLU, say, which
   cuts negative states off. They are in (-1, 1), so the input is scaled to [-1, 1], and the first layer's weights
   inversely, and the range is one that has room for both.
-* Without VNNI, which its quantized LSTM fails on, two products of 8 bits each are added up in 16, and saturate. So ranges
-  are twice as wide as need be, such that activations take 7 bits. This takes activations that are not negative; what
-  the classifier reads is shifted by 1, and its bias inversely.
+* Its quantized LSTM fails with VNNI, and without it two products of 8 bits each are added up in 16, and saturate. So
+  ranges are twice as wide as need be, such that activations take 7 bits. This takes activations that are not negative;
+  what the classifier reads is shifted by 1, and its bias inversely.
 * A product of zeros, as of an unrolled LSTM's states before its first time step, has an empty range, which quantizes to
   numbers that are none. These stay in floating point.
 """

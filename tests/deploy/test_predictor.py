@@ -142,6 +142,12 @@ class TestImages:
     def test_any_number_of_threads_reads_the_same(self, data, predictor, threads):
         assert same(Predictor(data, threads=threads).predict(marks("0089")), predictor.predict(marks("0089")))
 
+    @pytest.mark.parametrize("threads", [1, 2, 5])
+    def test_the_images_of_a_large_batch_keep_their_order(self, data, threads):
+        texts = [f"{number:03d}" for number in range(75)]
+        found = Predictor(data, threads=threads).predict([marks(text) for text in texts])
+        assert [reading.text for reading in found] == texts
+
     def test_threads_may_share_one(self, data):
         shared = Predictor(data, batch_size=2)
         images = [marks(text) for text in TEXTS]
