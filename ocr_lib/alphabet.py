@@ -120,6 +120,10 @@ class Alphabet:
                 raise ValueError(f"class id {label} is outside 0 to {self.num_classes - 1}")
         return unicodedata.normalize("NFC", "".join(self.characters[label - 1] for label in labels))
 
+    def known(self, text: str) -> str:
+        """Return the NFC text without the characters that the alphabet lacks."""
+        return "".join(character for character in unicodedata.normalize("NFC", text) if character in self._ids)
+
     def encode_batch(self, texts: Sequence[str], width: int) -> npt.NDArray[np.float32]:
         """Turn texts into one array of labels.
 

@@ -5,7 +5,7 @@ import secrets
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Literal, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from ocr_lib.alphabet import DIGITS
 from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.cv import cv2
 from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.records import index_path, pack, record_writer
 from ocr_lib.data.source import draw_texts, make_renderer, renderer_modules, sample_draws
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
@@ -23,6 +24,7 @@ from ocr_lib.recipe import RENDERERS, CaptchaRecipe, Seed, TextRecipe, decode_js
 
 FILES_PER_TASK = 20
 LABELS = "labels.tsv"
+RECORDS = "captchas.rec"
 SETTINGS = "captchas.json"
 FORMAT = 2
 
@@ -42,26 +44,49 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fonts: List[str]
 
 
-class FileWriter:
+class _Artist:
+    """What both kinds of workers have."""
+
+    def __init__(self, settings: Settings, fonts: List[Path]) -> None:
+        self._settings = settings
+        self._renderer = make_renderer(settings.captcha, fonts, settings.text.alphabet)
+
+    def _draw(self, indices: range) -> Tuple[List[str], "np.ndarray"]:
+        settings = self._settings
+        draws = sample_draws("files", settings.seed, indices, settings.text.max_length)
+        return draw_texts(settings.text, draws.text), draws.image
+
+
+class FileWriter(_Artist):
     """The work of a worker process: images of a range of indices written to files, their names and texts returned."""
 
     def __init__(self, settings: Settings, fonts: List[Path], directory: Path) -> None:
-        self._settings = settings
-        self._renderer = make_renderer(settings.captcha, fonts, settings.text.alphabet)
+        super().__init__(settings, fonts)
         self._directory = directory
 
     def __call__(self, indices: range) -> Labels:
         """Write those that are not there yet."""
-        settings = self._settings
-        draws = sample_draws("files", settings.seed, indices, settings.text.max_length)
-        texts = draw_texts(settings.text, draws.text)
+        texts, draws = self._draw(indices)
         paths = [self._directory / f"{index:06d}.png" for index in indices]
         missing = [i for i, path in enumerate(paths) if not path.exists()]
         if missing:
-            images = self._renderer.render([texts[i] for i in missing], draws.image[missing])
+            images = self._renderer.render([texts[i] for i in missing], draws[missing])
             for i, image in zip(missing, images):
                 write_atomic(paths[i], encode_image(image, paths[i]), sync=False)
         return [(path.name, text) for path, text in zip(paths, texts)]
+
+
+class RecordMaker(_Artist):
+    """The work of a worker process: images of a range of indices with their texts, as RecordIO records."""
+
+    def __call__(self, indices: range) -> List[bytes]:
+        """Return the records."""
+        texts, draws = self._draw(indices)
+        images = self._renderer.render(texts, draws)
+        return [
+            pack(text, encode_image(image, Path("record.png")), index)
+            for text, image, index in zip(texts, images, indices)
+        ]
 
 
 def encode_image(image: "np.ndarray", path: Path) -> bytes:
@@ -86,7 +111,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     captcha, text = CaptchaRecipe(), TextRecipe()
     parser = make_parser(
         "Write one captcha to OUTPUT, or with --count and --out a data set: grey PNG files and their texts in "
-        f"{LABELS}. A data set whose writing was stopped is continued."
+        f"{LABELS}, or one RecordIO file. A data set of files whose writing was stopped is continued."
     )
     parser.add_argument("font_path", type=Path, metavar="FONT", help="a font file, or a folder of them")
     parser.add_argument("output", nargs="?", type=Path, metavar="OUTPUT", help="image file, as in sample.jpg")
@@ -100,6 +125,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--seed", type=int, help="same seed, same images (default: random; 0 for a data set)")
     parser.add_argument("--count", type=int, help="images in the data set")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument(
+        "--format", choices=["png", "rec"], default="png", help="of the data set: files, or one that MXNet reads"
+    )
     parser.add_argument("--renderer", choices=RENDERERS, default="fast", help="ours, compiled, or the captcha package")
     parser.add_argument(
         "--num_proc", type=num_proc, default="auto", help="worker processes that write a data set, or as many as pay"
@@ -112,6 +140,8 @@ def _generate(args: argparse.Namespace) -> int:
         raise OCRError("give either OUTPUT for one captcha, or both --count and --out for a data set")
     if args.num is not None and (args.out is not None or not args.num):
         raise OCRError("--num is the text of the one captcha that goes to OUTPUT")
+    if args.format == "rec" and args.out is None:
+        raise OCRError("--format rec goes with --count and --out")
     seed = args.seed if args.seed is not None else secrets.randbits(32) if args.out is None else 0
     text = {"alphabet": args.alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
     captcha = {"width": args.width, "height": args.height, "renderer": args.renderer}
@@ -142,19 +172,39 @@ def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Pa
     if args.count < 1:
         raise OCRError(f"--count must be at least 1, not {args.count}")
     tasks = [range(i, min(i + FILES_PER_TASK, args.count)) for i in range(0, args.count, FILES_PER_TASK)]
-    work = partial(FileWriter, settings, fonts, args.out)
-    labels: Labels = []
+    make_work: Callable[[], Callable[[range], List[Any]]] = partial(FileWriter, settings, fonts, args.out)
+    write: Callable[[Path, Iterable[Any]], str] = _write_labels
+    if args.format == "rec":
+        make_work, write = partial(RecordMaker, settings, fonts), _write_records
     hide = args.quiet or not sys.stderr.isatty()
-    with OrderedPool[range, Labels](work, args.num_proc, renderer_modules(settings.captcha)) as pool, tqdm(
+    with OrderedPool[range, List[Any]](make_work, args.num_proc, renderer_modules(settings.captcha)) as pool, tqdm(
         total=args.count, unit="image", disable=hide, leave=False
     ) as bar:
         _claim(args.out, settings, args.count)
-        for written in pool.map(tasks):
-            labels += written
-            bar.update(len(written))
-    write_atomic(args.out / LABELS, "".join(f"{name}\t{text}\n" for name, text in labels).encode())
-    print(f"{args.count} captcha images and {LABELS} written to {args.out}")
+        written = write(args.out, _each(pool.map(tasks), bar))
+    print(f"{args.count} captcha images and {written} written to {args.out}")
     return 0
+
+
+def _each(results: Iterable[List[Any]], bar: "tqdm") -> Iterator[Any]:
+    for result in results:
+        yield from result
+        bar.update(len(result))
+
+
+def _write_labels(directory: Path, labels: Iterable[Tuple[str, str]]) -> str:
+    write_atomic(directory / LABELS, "".join(f"{name}\t{text}\n" for name, text in labels).encode())
+    return LABELS
+
+
+def _write_records(directory: Path, records: Iterable[bytes]) -> str:
+    path = directory / RECORDS
+    if path.exists():
+        raise OCRError(f"{path} is there already: choose another --out, or delete it")
+    with record_writer(path) as write:
+        for record in records:
+            write(record)
+    return f"their texts as {path.name} and {index_path(path).name}"
 
 
 def _claim(directory: Path, settings: Settings, count: int) -> None:

@@ -38,42 +38,22 @@ def main(argv: Optional[List[str]] = None) -> int:
         f"all the same. Images of more than {MAX_PIXELS:,} pixels are refused."
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file, a folder of them, or a glob pattern")
-    add_checkpoint(parser)
-    parser.add_argument("--model", type=Path, metavar="FILE", help="an exported model, in place of a checkpoint")
+    add_recognizer(parser)
     parser.add_argument("--confidence", action="store_true", help="tell how sure each reading is, from 0 to 1")
     parser.add_argument("--json", action="store_true", help="print an array of objects")
-    parser.add_argument("--batch-size", type=int, default=128, help="images to put through the network at a time")
-    parser.add_argument(
-        "--decoder",
-        choices=["greedy", "beam"],
-        help="the best class of each time step, or the most probable text by beam search, which --lexicon and "
-        "--pattern imply (default: greedy)",
-    )
-    parser.add_argument("--beam-width", type=int, metavar="N", help="prefixes that beam search keeps (default: 16)")
-    parser.add_argument(
-        "--lexicon",
-        type=Path,
-        metavar="FILE",
-        help="read only words of this file, one a line; none, with confidence 0, where all are too long",
-    )
-    parser.add_argument("--pattern", metavar="REGEX", help=r"likewise, only texts that match as a whole: \d{3,4}")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw images over their per-step class probabilities")
     parser.set_defaults(prog=parser.prog)
     return run_command(parser, _infer, argv)
 
 
 def _infer(args: argparse.Namespace) -> int:
-    if args.batch_size < 1:
-        raise OCRError(f"--batch-size must be at least 1, not {args.batch_size}")
     if args.plot and args.plot.suffix.lower() != ".png":
         raise OCRError(f"--plot {args.plot}: the picture is a PNG, so let its name end in .png")
-    _check_decoding(args)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file need not be text
     paths = list(_expand(args.images))
-    reader = _recognizer(args, min(args.batch_size, len(paths)))
+    reader = open_recognizer(args, len(paths))
     alphabet = reader.alphabet
-    reader.decode = _decoder(args, alphabet)
     failed = False
     printed: List[Dict[str, Any]] = []
     drawn: List[Outcome] = []
@@ -95,6 +75,49 @@ def _infer(args: argparse.Namespace) -> int:
 
         plot_readings(drawn, alphabet, args.plot)
     return int(failed)
+
+
+def add_recognizer(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a recognizer and say how it reads."""
+    add_checkpoint(parser)
+    parser.add_argument("--model", type=Path, metavar="FILE", help="an exported model, in place of a checkpoint")
+    parser.add_argument("--batch-size", type=int, default=128, help="images to put through the network at a time")
+    parser.add_argument(
+        "--decoder",
+        choices=["greedy", "beam"],
+        help="the best class of each time step, or the most probable text by beam search, which --lexicon and "
+        "--pattern imply (default: greedy)",
+    )
+    parser.add_argument("--beam-width", type=int, metavar="N", help="prefixes that beam search keeps (default: 16)")
+    parser.add_argument(
+        "--lexicon",
+        type=Path,
+        metavar="FILE",
+        help="read only words of this file, one a line; none, with confidence 0, where all are too long",
+    )
+    parser.add_argument("--pattern", metavar="REGEX", help=r"likewise, only texts that match as a whole: \d{3,4}")
+
+
+def open_recognizer(args: argparse.Namespace, num_images: int) -> Recognizer:
+    """Return the recognizer that the options of `add_recognizer` ask for.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+    num_images : int
+        How many there are to read: it need not make room for more at a time.
+
+    Raises
+    ------
+    OCRError
+        If it can't be loaded, or an option is wrong.
+    """
+    if args.batch_size < 1:
+        raise OCRError(f"--batch-size must be at least 1, not {args.batch_size}")
+    _check_decoding(args)
+    recognizer = _recognizer(args, min(args.batch_size, num_images))
+    recognizer.decode = _decoder(args, recognizer.alphabet)
+    return recognizer
 
 
 def _recognizer(args: argparse.Namespace, batch_size: int) -> Recognizer:

@@ -6,7 +6,6 @@ import math
 import os
 import signal
 import time
-from functools import partial
 from pathlib import Path
 from typing import List, Optional
 
@@ -14,12 +13,13 @@ import numpy as np
 
 from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.cli.export import export
-from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.dataset import FORMATS
+from ocr_lib.data.plan import DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.data.samples import Samples
-from ocr_lib.data.source import Batch, CaptchaSource, Task, renderer_modules
+from ocr_lib.data.source import Batch, Task
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
-from ocr_lib.files import sha256, write_atomic
+from ocr_lib.files import write_atomic
 from ocr_lib.net.manifest import Manifest, Saved, claim, read_recipe
 from ocr_lib.recipe import RENDERERS, Recipe, load_preset, override, parse_setting, preset_names
 from ocr_lib.train.progress import Progress
@@ -32,8 +32,23 @@ WORKER_NICENESS = 5
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Run the command and return its exit code."""
-    parser = make_parser("Train an LSTM-CTC recognizer on captchas that worker processes render from fonts.")
-    parser.add_argument("font_path", type=Path, help="a font file, or a folder of them")
+    parser = make_parser(
+        "Train an LSTM-CTC recognizer on captchas that worker processes render from fonts, or on labelled images."
+    )
+    parser.add_argument("font_path", nargs="?", type=Path, help="a font file, or a folder of them")
+    parser.add_argument("--train-data", type=Path, metavar="PATH", help="train on labelled images, not on fonts")
+    parser.add_argument("--val-data", type=Path, metavar="PATH", help="labelled images to validate on")
+    parser.add_argument(
+        "--held-out",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="of --train-data, where there is no --val-data",
+    )
+    parser.add_argument("--format", choices=FORMATS, help="of data on disk (default: found by looking at it)")
+    parser.add_argument(
+        "--max-problems", type=float, default=0.05, metavar="SHARE", help="of samples on disk that may be unusable"
+    )
     parser.add_argument("--prefix", default="ocr", help="path that the names of the checkpoint's files begin with")
     parser.add_argument(
         "--preset", default=DEFAULT_PRESET, help=f"{', '.join(preset_names())}, or a recipe's JSON file"
@@ -69,14 +84,12 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _train(args: argparse.Namespace) -> int:
     began = time.monotonic()
     manifest = claim(args.prefix, args.resume, args.overwrite)
-    recipe = _recipe(args, manifest)
-    fonts = find_fonts(args.font_path, recipe.text.alphabet, recipe.captcha.font_sizes)
-    font_hashes = {font.name: sha256(font) for font in fonts}
+    plan = _plan(args, _recipe(args, manifest))
+    recipe = plan.recipe
     if args.cpu is not None:
         _limit_threads(args.cpu)
-    work = partial(CaptchaSource, recipe, fonts)
     # The workers start while MXNet loads.
-    with OrderedPool[Task, Batch](work, args.num_proc, renderer_modules(recipe.captcha), WORKER_NICENESS) as pool:
+    with OrderedPool[Task, Batch](plan.make_source, args.num_proc, plan.modules, WORKER_NICENESS) as pool:
         from ocr_lib.data.iterator import OCRIter, endless_ranges, epoch_ranges
         from ocr_lib.mx import contexts
         from ocr_lib.net.checkpoint import load_checkpoint
@@ -86,10 +99,13 @@ def _train(args: argparse.Namespace) -> int:
 
         devices = contexts(args.gpu)
         store = Store(args.prefix, manifest, args.resume)
-        progress = store.progress() or Progress(font_hashes)
-        if progress.fonts != font_hashes:
-            raise OCRError(f"{args.font_path}: not the fonts that this run was begun with: {', '.join(progress.fonts)}")
-        logger.info("Recipe %s on %s, fonts: %s", recipe.name, devices[0], ", ".join(font.stem for font in fonts))
+        progress = store.progress() or Progress(plan.fonts, data=plan.data)
+        if progress.fonts != plan.fonts:
+            began_with = ", ".join(progress.fonts) or "data on disk"
+            raise OCRError(f"{args.font_path}: not the fonts that this run was begun with: {began_with}")
+        if progress.data != plan.data:
+            raise OCRError(f"{args.train_data}: not the samples that this run was begun with")
+        logger.info("Recipe %s on %s, %s", recipe.name, devices[0], plan.description)
         training = recipe.training
         ranges = epoch_ranges(training.validation_size, training.batch_size)
         validation = list(pool.map(("validation", indices) for indices in ranges))
@@ -117,6 +133,16 @@ def _train(args: argparse.Namespace) -> int:
         write_atomic(path, export(load_checkpoint(args.prefix, "best"), samples).data)
         logger.info("Exported to %s", path)
     return _conclude(args.prefix, store.best(), stopped)
+
+
+def _plan(args: argparse.Namespace, recipe: Recipe) -> Plan:
+    if (args.font_path is None) == (args.train_data is None):
+        raise OCRError("give either fonts, or --train-data")
+    if args.train_data is None:
+        return plan_fonts(recipe, args.font_path)
+    options = DiskOptions(args.train_data, args.val_data, args.format, args.held_out, args.max_problems)
+    chosen = args.resume or any(text.partition("=")[0].strip() == "text.alphabet" for text in args.set)
+    return plan_disk(recipe, options, not chosen, args.num_proc)
 
 
 def _recipe(args: argparse.Namespace, manifest: Optional[Manifest]) -> Recipe:

@@ -1,7 +1,7 @@
 """`OCRIter`: batches of images and texts as an MXNet data iterator."""
 
 import time
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, List
 
 import numpy as np
 
@@ -9,6 +9,18 @@ from ocr_lib.data.source import Batch
 from ocr_lib.image import normalise
 from ocr_lib.mx import mx
 from ocr_lib.recipe import Recipe
+
+
+class TextBatch(mx.io.DataBatch):
+    """A batch that knows what its images say.
+
+    Attributes
+    ----------
+    texts : list of str
+        Without those of rows that only pad.
+    """
+
+    texts: List[str]
 
 
 class OCRIter(mx.io.DataIter):
@@ -51,7 +63,7 @@ class OCRIter(mx.io.DataIter):
         self._left = self.batches_per_epoch - done
         self._source: Iterator[Batch] = iter(self._batches)
 
-    def next(self) -> "mx.io.DataBatch":
+    def next(self) -> TextBatch:
         """Return the next batch of the epoch."""
         if not self._left:
             raise StopIteration
@@ -61,17 +73,21 @@ class OCRIter(mx.io.DataIter):
         self.wait_s += time.perf_counter() - began
         image = self._recipe.image
         data = normalise(batch.images, image.mean, image.scale)  # (N, T, F)
-        label = self._recipe.alphabet.encode_batch(batch.texts, self._recipe.text.max_length)  # (N, L)
+        alphabet = self._recipe.alphabet
+        # Only texts that are validated on may have characters that the network can't learn.
+        label = alphabet.encode_batch(list(map(alphabet.known, batch.texts)), self._recipe.text.max_length)  # (N, L)
         pad = self.batch_size - len(data) if self._pad else 0
         if pad:
             data, label = (np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]) for a in (data, label))
-        return mx.io.DataBatch(
+        fed = TextBatch(
             [mx.nd.array(data)],
             [mx.nd.array(label)],
             pad=pad,
             provide_data=[mx.io.DataDesc("data", data.shape, layout="NTC")],
             provide_label=[mx.io.DataDesc("label", label.shape, layout="NT")],
         )
+        fed.texts = batch.texts
+        return fed
 
 
 def epoch_ranges(epoch_size: int, batch_size: int, epoch: int = 0, done: int = 0) -> Iterator[range]:

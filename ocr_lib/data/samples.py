@@ -6,13 +6,14 @@ from typing import Dict, List, NamedTuple, Optional
 import numpy as np
 
 from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.lists import rows
+from ocr_lib.data.readers import LABELS
 from ocr_lib.data.source import CaptchaSource
 from ocr_lib.errors import OCRError
 from ocr_lib.image import image_files, read_image
 from ocr_lib.recipe import Recipe
 from ocr_lib.recognize.recognizer import Preparation
 
-LABELS = "labels.tsv"
 _TURNS = ("validation", "test")
 
 
@@ -65,17 +66,15 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
     files = files[_TURNS.index(split) :: len(_TURNS)][:count]
     if not files:
         raise OCRError(f"{path} has one image only, and there must be others to compare the models on")
-    labels = _labels(path / LABELS)
+    labels = _labels(path / LABELS[0])
     texts = [labels[file.name] for file in files] if all(file.name in labels for file in files) else None
     return Samples(np.stack([preparation.prepare(read_image(file)) for file in files]), texts)
 
 
 def _labels(path: Path) -> Dict[str, str]:
-    if not path.exists():
-        return {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OCRError(f"{path} can't be read: {error}") from error
-    rows = (line.partition("\t") for line in lines)
-    return {name: text for name, _, text in rows}
+    labels = {}
+    for row in rows(path) if path.exists() else ():
+        if row.fault:
+            raise OCRError(f"{path} can't be read: line {row.line}: {row.fault}")
+        labels[row.name] = row.text
+    return labels

@@ -1,6 +1,7 @@
 """How well recognized text agrees with the truth: each figure once, as a function of two texts."""
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Dict, Sequence, Tuple
 
@@ -28,6 +29,18 @@ def _exact(reference: str, hypothesis: str) -> Tuple[float, float]:
     return float(reference == hypothesis), 1.0
 
 
+def _exact_ci(reference: str, hypothesis: str) -> Tuple[float, float]:
+    return _exact(reference.casefold(), hypothesis.casefold())
+
+
+def _exact_alnum_ci(reference: str, hypothesis: str) -> Tuple[float, float]:
+    return _exact_ci(_alphanumeric(reference), _alphanumeric(hypothesis))
+
+
+def _alphanumeric(text: str) -> str:
+    return "".join(character for character in text if unicodedata.category(character)[0] in "LMN")
+
+
 def _common(reference: str, hypothesis: str) -> Tuple[float, float]:
     if not reference:
         return float(not hypothesis), 1.0
@@ -38,6 +51,10 @@ def _character_errors(reference: str, hypothesis: str) -> Tuple[float, float]:
     return float(Levenshtein.distance(reference, hypothesis)), float(len(reference))
 
 
+def _line_errors(reference: str, hypothesis: str) -> Tuple[float, float]:
+    return Levenshtein.normalized_distance(reference, hypothesis), 1.0
+
+
 def _word_errors(reference: str, hypothesis: str) -> Tuple[float, float]:
     words = reference.split()
     return float(Levenshtein.distance(words, hypothesis.split())), float(len(words))
@@ -45,6 +62,12 @@ def _word_errors(reference: str, hypothesis: str) -> Tuple[float, float]:
 
 EXACT = Measure("accuracy", _exact)
 """The share of texts that are right as a whole."""
+
+EXACT_CI = Measure("accuracy_ci", _exact_ci)
+"""Like `EXACT`, upper and lower case being the same."""
+
+EXACT_ALNUM_CI = Measure("accuracy_alnum_ci", _exact_alnum_ci)
+"""Like `EXACT_CI`, of letters, with the marks on them, and digits alone."""
 
 LCS = Measure("accuracy_lcs", _common)
 """The mean length of the longest common subsequence over the reference's length. Surplus characters cost nothing.
@@ -57,6 +80,12 @@ CER = Measure("cer", _character_errors)
 
 Surplus characters are edits too, so a hypothesis longer than its reference may cost more edits than the reference has
 characters, and the rate may exceed 1.
+"""
+
+CER_LINE = Measure("cer_line", _line_errors)
+"""The mean of the error rates of single texts: edits over the characters of the longer one of the two.
+
+So it is from 0 to 1; two empty texts count 0.
 """
 
 WER = Measure("wer", _word_errors)

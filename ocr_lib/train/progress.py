@@ -31,6 +31,8 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
     ----------
     fonts : dict of str to str
         SHA-256 of each font file by its name: other fonts would make other samples.
+    data : str
+        Digest of what was read from disk instead.
     epoch, batch : int
         Whole epochs done, and batches of the one begun.
     updates : int
@@ -50,3 +52,4 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
     sums: List[List[float]] = []
     since_best: int = 0
     history: List[Epoch] = []
+    data: str = ""

@@ -38,7 +38,7 @@ def validate(module: "mx.mod.Module", samples: OCRIter, alphabet: Alphabet, num_
         probabilities, costs = (output.asnumpy() for output in module.get_outputs())  # (T, N, C), (N,)
         count = len(costs) - batch.pad
         probabilities = probabilities[:, :count]
-        references += alphabet.decode_batch(batch.label[0].asnumpy()[:count])
+        references += batch.texts
         hypotheses += [alphabet.decode(ids) for ids in best_path(probabilities)]
         cost += float(np.sum(costs[:count], dtype=np.float64))
         blanks += count * blank_share(probabilities)

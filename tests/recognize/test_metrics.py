@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_lib.recognize.metrics import CER, EXACT, LCS, MEASURES, WER, Measure, evaluate
+from ocr_lib.recognize.metrics import (
+    CER,
+    CER_LINE,
+    EXACT,
+    EXACT_ALNUM_CI,
+    EXACT_CI,
+    LCS,
+    MEASURES,
+    WER,
+    Measure,
+    evaluate,
+)
 
 NAMES = ["accuracy", "accuracy_lcs", "cer", "wer"]
 TEXTS = st.text("ab \u00e9\U0001f600", max_size=12)
@@ -55,6 +66,47 @@ def test_scores_of_single_pairs(reference, hypothesis, exact, lcs, cer, wer):
     assert WER.score(reference, hypothesis) == wer
 
 
+@pytest.mark.parametrize(
+    "reference, hypothesis, same, same_alnum",
+    [
+        ("Ab1", "aB1", 1, 1),
+        ("Ab1", "aB2", 0, 0),
+        ("It's 5!", "ITS5", 0, 1),
+        ("a b", "ab", 0, 1),
+        ("...", "!", 0, 1),
+        ("", "", 1, 1),
+        ("a", "", 0, 0),
+        ("Straße", "STRASSE", 1, 1),
+        ("Σίσυφος", "ΣΊΣΥΦΟΣ", 1, 1),
+        ("Ё", "е", 0, 0),
+        ("कि!", "कि", 0, 1),
+        ("कि", "का", 0, 0),  # vowel signs are marks, not letters
+        ("x²", "x", 0, 0),
+        ("\U0001f600a", "a", 0, 1),
+    ],
+)
+def test_exact_match_without_case_and_signs(reference, hypothesis, same, same_alnum):
+    assert EXACT_CI.score(reference, hypothesis) == EXACT_CI.score(hypothesis, reference) == (same, 1)
+    assert EXACT_ALNUM_CI.score(reference, hypothesis) == EXACT_ALNUM_CI.score(hypothesis, reference) == (same_alnum, 1)
+
+
+@pytest.mark.parametrize(
+    "reference, hypothesis, rate",
+    [
+        ("1234", "1234", 0),
+        ("1234", "1243", 0.5),
+        ("12", "0102", 0.5),
+        ("1", "9999", 1),
+        ("1", "", 1),
+        ("", "1", 1),
+        ("", "", 0),
+        ("kitten", "sitting", 3 / 7),
+    ],
+)
+def test_error_rate_of_a_line(reference, hypothesis, rate):
+    assert CER_LINE.score(reference, hypothesis) == pytest.approx((rate, 1))
+
+
 def test_scores_agree_with_a_plain_dynamic_programme():
     rng = random.Random(7)
     for _ in range(1000):
@@ -64,7 +116,10 @@ def test_scores_agree_with_a_plain_dynamic_programme():
             common = plain_lcs(reference, hypothesis) / len(reference)
             assert LCS.score(reference, hypothesis) == pytest.approx((common, 1))
         words, read = reference.split(), hypothesis.split()
-        assert CER.score(reference, hypothesis) == (plain_edits(reference, hypothesis), len(reference))
+        edits = plain_edits(reference, hypothesis)
+        assert CER.score(reference, hypothesis) == (edits, len(reference))
+        rate = edits / max(len(reference), len(hypothesis), 1)
+        assert CER_LINE.score(reference, hypothesis) == pytest.approx((rate, 1))
         assert WER.score(reference, hypothesis) == (plain_edits(words, read), len(words))
 
 

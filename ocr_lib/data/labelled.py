@@ -1,0 +1,125 @@
+"""Labelled images: what a data set is, whatever it is read from."""
+
+import unicodedata
+from abc import ABC, abstractmethod
+from array import array
+from typing import List, NamedTuple, Tuple
+
+import numpy as np
+
+from ocr_lib.errors import OCRError
+from ocr_lib.image import decode_image
+
+_CONTROLS = ("Cc", "Cs")
+
+
+class Item(NamedTuple):
+    """A labelled image.
+
+    Attributes
+    ----------
+    name : str
+        Of the image; no two of a data set have the same.
+    text : str
+        What it says, as `clean_label` returns it.
+    """
+
+    name: str
+    text: str
+
+
+class Dataset(ABC):
+    """Labelled images that are read one by one when they are asked for; it pickles, and may be used after a fork.
+
+    Attributes
+    ----------
+    problems : list of str
+        What could not be used, and so has no index: a line each.
+    """
+
+    def __init__(self) -> None:
+        self.problems: List[str] = []
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def item(self, index: int) -> Item:
+        """Return the name and the text of an image."""
+
+    @abstractmethod
+    def where(self, index: int) -> str:
+        """Return where an image is, for messages."""
+
+    @abstractmethod
+    def _bytes(self, index: int) -> bytes:
+        """Return the bytes of an image file."""
+
+    def read(self, index: int) -> np.ndarray:
+        """Read an image.
+
+        Returns
+        -------
+        numpy.ndarray
+            (H, W) uint8, 0 black.
+
+        Raises
+        ------
+        OCRError
+            Saying where the image is, if it can't be read.
+        """
+        return self._load(index)[1]
+
+    def read_file(self, index: int) -> bytes:
+        """Return the bytes of an image file as they are; like `read` it refuses those that are no image."""
+        return self._load(index)[0]
+
+    def note(self, place: str, fault: object) -> None:
+        """Add to the problems."""
+        self.problems.append(f"{place}: {fault}".encode("utf-8", "backslashreplace").decode())
+
+    def _load(self, index: int) -> Tuple[bytes, np.ndarray]:
+        try:
+            data = self._bytes(index)
+            return data, decode_image(data)
+        except OCRError as error:
+            raise OCRError(f"{self.where(index)}: {error}") from error
+        except OSError as error:
+            raise OCRError(f"{self.where(index)}: {error.strerror or error}") from error
+
+
+def clean_label(text: str) -> str:
+    """Return a label in NFC, white space stripped and each run of it made one space.
+
+    Raises
+    ------
+    OCRError
+        If nothing is left, or it has a control character.
+    """
+    label = " ".join(unicodedata.normalize("NFC", text).split())
+    if not label:
+        raise OCRError("the label is empty")
+    for character in label:
+        if unicodedata.category(character) in _CONTROLS:
+            raise OCRError(f"the label has the control character U+{ord(character):04X}")
+    return label
+
+
+class Strings:
+    """Many short strings in little memory."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._ends = array("Q", [0])
+
+    def append(self, string: str) -> None:
+        """Add a string at the end."""
+        self._bytes += string.encode()
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> str:
+        place = range(len(self))[index]
+        return self._bytes[self._ends[place] : self._ends[place + 1]].decode()

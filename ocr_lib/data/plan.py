@@ -1,0 +1,147 @@
+"""Where the samples of a training run come from: fonts, or data sets on disk."""
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from ocr_lib.data.dataset import open_dataset
+from ocr_lib.data.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
+from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.source import Batch, CaptchaSource, Task, renderer_modules
+from ocr_lib.data.workers import OrderedPool
+from ocr_lib.errors import OCRError
+from ocr_lib.files import sha256
+from ocr_lib.recipe import Recipe, override
+
+logger = logging.getLogger("ocr_lib.data")
+
+_MOST_NAMED = 5
+
+
+class Plan(NamedTuple):
+    """What a run is trained on.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        With the alphabet and the numbers of samples of data on disk.
+    make_source : callable
+        Called in every worker, returns the function from a task to its batch.
+    modules : list of str
+        That workers need.
+    fonts : dict of str to str
+        SHA-256 of each font by its name.
+    data : str
+        Digest of the data on disk; empty for fonts.
+    description : str
+    """
+
+    recipe: Recipe
+    make_source: Callable[[], Callable[[Task], Batch]]
+    modules: List[str]
+    fonts: Dict[str, str]
+    data: str
+    description: str
+
+
+class DiskOptions(NamedTuple):
+    """How data on disk is read.
+
+    Attributes
+    ----------
+    train, validation : pathlib.Path
+        Without the latter, `held_out` of the former is validated on.
+    format : str, optional
+        Of both; found by looking at them when left out.
+    held_out, max_problems : float
+        Shares of the samples: to hold out, and that may be unusable.
+    """
+
+    train: Path
+    validation: Optional[Path]
+    format: Optional[str]
+    held_out: float
+    max_problems: float
+
+
+def plan_fonts(recipe: Recipe, path: Path) -> Plan:
+    """Plan a run on captchas in the font at `path`, or in the fonts of that folder."""
+    fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
+    return Plan(
+        recipe,
+        partial(CaptchaSource, recipe, fonts),
+        renderer_modules(recipe.captcha),
+        {font.name: sha256(font) for font in fonts},
+        "",
+        "fonts: " + ", ".join(font.stem for font in fonts),
+    )
+
+
+def plan_disk(recipe: Recipe, options: DiskOptions, find_alphabet: bool, num_workers: Optional[int] = None) -> Plan:
+    """Plan a run on data sets on disk; every sample is looked at once.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    options : DiskOptions
+    find_alphabet : bool
+        Let the alphabet be the characters of the training labels, instead of the recipe's.
+    num_workers : int, optional
+        Processes that look at the samples.
+
+    Raises
+    ------
+    OCRError
+        If there are too few samples, too many can't be used, or the labels don't fit the recipe.
+    """
+    dataset = open_dataset(options.train, options.format, options.max_problems)
+    if options.validation is None:
+        train, validation = hold_out(dataset, options.held_out, recipe.seed)
+    else:
+        other = open_dataset(options.validation, options.format, options.max_problems)
+        train, validation = Subset(dataset, range(len(dataset))), Subset(other, range(len(other)))
+    texts = train.texts()
+    lengths = [len(text) for text in texts + validation.texts()]
+    settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
+    if find_alphabet:
+        settings.append(("text.alphabet", "".join(sorted(set("".join(texts))))))
+    recipe = override(recipe, settings)
+    unknown = sorted(set("".join(texts)) - set(recipe.text.alphabet))
+    if unknown:
+        raise OCRError(f"{options.train}: labels have {', '.join(map(repr, unknown))}, which the alphabet lacks")
+    train, validation = (_usable(subset, recipe, options, num_workers) for subset in (train, validation))
+    unknown = sorted(set("".join(validation.texts())) - set(recipe.text.alphabet))
+    if unknown:
+        logger.warning("Only validation labels have %s: these will count as errors", ", ".join(map(repr, unknown)))
+    sizes = [("training.epoch_size", len(train.indices)), ("training.validation_size", len(validation.indices))]
+    recipe = override(recipe, sizes)
+    return Plan(
+        recipe,
+        partial(DiskSource, recipe, train, validation),
+        [DiskSource.__module__],
+        {},
+        f"{train.digest()} {validation.digest()}",
+        f"{len(train.indices)} samples of {options.train}, {len(validation.indices)} to validate on, "
+        f"{len(recipe.text.alphabet)} characters",
+    )
+
+
+def _usable(subset: Subset, recipe: Recipe, options: DiskOptions, num_workers: Optional[int]) -> Subset:
+    """Leave out samples that can't be read, or whose text does not fit; name them."""
+    starts = range(0, len(subset.indices), FILES_PER_TASK)
+    tasks = [subset.indices[start : start + FILES_PER_TASK] for start in starts]
+    work = partial(Inspector, subset.dataset, recipe.time_steps)
+    with OrderedPool(work, num_workers, [Inspector.__module__]) as pool:
+        faults = [fault for found in pool.map(tasks) for fault in found]
+    named = [fault for fault in faults if fault]
+    for fault in named[:_MOST_NAMED]:
+        logger.warning("Left out: %s", fault)
+    if len(named) > _MOST_NAMED:
+        logger.warning("Left out: %d others", len(named) - _MOST_NAMED)
+    if len(named) > options.max_problems * len(faults) or len(named) == len(faults):
+        raise OCRError(
+            f"{len(named)} of {len(faults)} samples can't be used, more than --max-problems {options.max_problems:g}; "
+            f"the first: {named[0]}"
+        )
+    return Subset(subset.dataset, [index for index, fault in zip(subset.indices, faults) if not fault])
