@@ -34,6 +34,7 @@ class Reader(Recognizer):
     def __init__(self, checkpoint: Checkpoint, batch_size: int = 128, decode: Decoder = best_path) -> None:
         self.recipe = recipe = checkpoint.recipe
         super().__init__(recipe.alphabet, checkpoint.preparation, batch_size, decode)
+        self._params_path = checkpoint.params_path
         symbol = inference_symbol(checkpoint.symbol)
         misfit = f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
         try:
@@ -53,11 +54,22 @@ class Reader(Recognizer):
             raise OCRError(misfit)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Put images of the network's size, (N, H, W) uint8, through it; returns (T', N, C) float32."""
+        """Put images of the network's size, (N, H, W) uint8, through it; returns (T', N, C) float32.
+
+        Raises
+        ------
+        OCRError
+            If MXNet can't run the network on this CPU.
+        """
         data = normalise(images, self.recipe.image.mean, self.recipe.image.scale)  # (N, T, F)
         arrays = [mx.nd.array(data), *(mx.nd.zeros((len(data), hidden)) for hidden in self._states.values())]
-        self._module.forward(mx.io.DataBatch(arrays, provide_data=self._shapes(len(data))), is_train=False)
-        output = self._module.get_outputs()[0].asnumpy()
+        try:
+            self._module.forward(mx.io.DataBatch(arrays, provide_data=self._shapes(len(data))), is_train=False)
+            output = self._module.get_outputs()[0].asnumpy()
+        except mx.base.MXNetError as error:
+            reason = str(error).strip().splitlines()[-1]
+            hint = "; a network of 8 bits needs DNNL_MAX_CPU_ISA=AVX512_CORE, or none" if "primitive" in reason else ""
+            raise OCRError(f"{self._params_path}: MXNet can't run this network here ({reason}){hint}") from error
         return output.reshape(-1, len(data), output.shape[-1])  # the original's is (T N, C)
 
     def _shapes(self, batch_size: int) -> List["mx.io.DataDesc"]:

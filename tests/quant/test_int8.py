@@ -309,6 +309,23 @@ class TestUnfit:
             quantize(checkpoint, random_images(4))
 
 
+with_vnni = pytest.mark.skipif("avx512_vnni" not in Path("/proc/cpuinfo").read_text(), reason="this CPU has no VNNI")
+
+COMPARE = """
+import sys
+import numpy as np
+from ocr_lib.net.checkpoint import load_checkpoint, split_params
+from ocr_lib.net.reader import Reader
+from ocr_lib.quant.int8 import quantize
+checkpoint = load_checkpoint(sys.argv[1])
+images = np.load(sys.argv[2])
+symbol, params = quantize(checkpoint, images)
+arg_params, aux_params = split_params(params)
+found = Reader(checkpoint._replace(symbol=symbol, arg_params=arg_params, aux_params=aux_params)).probabilities(images)
+print(np.abs(found - Reader(checkpoint).probabilities(images)).max() < 0.1)
+"""
+
+
 class TestInstructions:
     """Quantized LSTMs fail where oneDNN may use VNNI."""
 
@@ -326,22 +343,19 @@ class TestInstructions:
         done = self.run("import os, ocr_lib.mx; print(os.environ['DNNL_MAX_CPU_ISA'])", isa=isa)
         assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
-    @pytest.mark.skipif("avx512_vnni" not in Path("/proc/cpuinfo").read_text(), reason="this CPU has no VNNI")
-    def test_lstm_runs_on_a_cpu_with_vnni(self, tmp_path):
-        recipe = mark_recipe()
-        program = """
-import sys
-import numpy as np
-from ocr_lib.net.checkpoint import load_checkpoint, split_params
-from ocr_lib.net.reader import Reader
-from ocr_lib.quant.int8 import quantize
-checkpoint = load_checkpoint(sys.argv[1])
-images = np.load(sys.argv[2])
-symbol, params = quantize(checkpoint, images)
-arg_params, aux_params = split_params(params)
-found = Reader(checkpoint._replace(symbol=symbol, arg_params=arg_params, aux_params=aux_params)).probabilities(images)
-print(np.abs(found - Reader(checkpoint).probabilities(images)).max() < 0.1)
-"""
+    @pytest.fixture
+    def compare(self, tmp_path):
+        """Compare the network that reads marks with itself in 8 bits, in a process with or without VNNI."""
         np.save(tmp_path / "images.npy", np.stack([draw_marks([int(c) for c in text]) for text in TEXTS]))
-        done = self.run(program, save(tmp_path / "ocr", recipe, mark_params()), tmp_path / "images.npy")
+        prefix = save(tmp_path / "ocr", mark_recipe(), mark_params())
+        return lambda isa=None: self.run(COMPARE, prefix, tmp_path / "images.npy", isa=isa)
+
+    @with_vnni
+    def test_lstm_runs_on_a_cpu_with_vnni(self, compare):
+        done = compare()
         assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+    @with_vnni
+    def test_what_to_do_is_told_if_the_environment_chose_badly(self, compare):
+        last = compare(isa="AVX512_CORE_VNNI").stderr.splitlines()[-1]
+        assert last.startswith("ocr_lib.errors.OCRError: ") and "needs DNNL_MAX_CPU_ISA=AVX512_CORE" in last
