@@ -61,7 +61,11 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
         raise OCRError(f"{count} samples are too few: at least 1 is needed")
     files = image_files(path) if path.is_dir() else []
     if not files:
-        source = CaptchaSource(recipe, find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes))
+        try:
+            fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
+        except OCRError as error:
+            raise OCRError(f"{error}; --samples takes fonts, or a folder of images") from error
+        source = CaptchaSource(recipe, fonts)
         return Samples(*source((split, range(count))))
     files = files[_TURNS.index(split) :: len(_TURNS)][:count]
     if not files:
