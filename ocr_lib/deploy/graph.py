@@ -4,7 +4,7 @@
 which every ONNX Runtime since 1.7 runs.
 """
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Union
 
 import numpy as np
 import onnx
@@ -44,7 +44,7 @@ class Graph:
     def model(self, recipe: Recipe, metadata: Metadata) -> "onnx.ModelProto":
         """Return the whole as a model."""
         images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", recipe.image.height, "W"])
-        shape = ["T", "N", recipe.alphabet.num_classes]
+        shape: List[Union[int, str, None]] = ["T", "N", recipe.alphabet.num_classes]
         outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, shape)]
         graph = helper.make_graph(self._nodes, recipe.name, [images], outputs, self._constants)
         domains = sorted({node.domain for node in self._nodes})
