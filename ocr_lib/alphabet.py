@@ -122,7 +122,9 @@ class Alphabet:
 
     def known(self, text: str) -> str:
         """Return the NFC text without the characters that the alphabet lacks."""
-        return "".join(character for character in unicodedata.normalize("NFC", text) if character in self._ids)
+        kept = "".join(character for character in unicodedata.normalize("NFC", text) if character in self._ids)
+        # What is left may combine into other characters.
+        return kept if unicodedata.is_normalized("NFC", kept) else self.known(kept)
 
     def encode_batch(self, texts: Sequence[str], width: int) -> npt.NDArray[np.float32]:
         """Turn texts into one array of labels.

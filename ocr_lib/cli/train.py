@@ -102,7 +102,8 @@ def _train(args: argparse.Namespace) -> int:
         progress = store.progress() or Progress(plan.fonts, data=plan.data)
         if progress.fonts != plan.fonts:
             began_with = ", ".join(progress.fonts) or "data on disk"
-            raise OCRError(f"{args.font_path}: not the fonts that this run was begun with: {began_with}")
+            given = args.font_path or args.train_data
+            raise OCRError(f"{given}: not what this run was begun with, which is {began_with}")
         if progress.data != plan.data:
             raise OCRError(f"{args.train_data}: not the samples that this run was begun with")
         logger.info("Recipe %s on %s, %s", recipe.name, devices[0], plan.description)
@@ -139,6 +140,8 @@ def _plan(args: argparse.Namespace, recipe: Recipe) -> Plan:
     if (args.font_path is None) == (args.train_data is None):
         raise OCRError("give either fonts, or --train-data")
     if args.train_data is None:
+        if args.val_data is not None:
+            raise OCRError("--val-data goes with --train-data; with fonts, other captchas are validated on")
         return plan_fonts(recipe, args.font_path)
     options = DiskOptions(args.train_data, args.val_data, args.format, args.held_out, args.max_problems)
     chosen = args.resume or any(text.partition("=")[0].strip() == "text.alphabet" for text in args.set)

@@ -45,7 +45,7 @@ def hold_out(dataset: Dataset, share: float, seed: int) -> Tuple[Subset, Subset]
         If that leaves one of them empty.
     """
     order = np.random.Generator(np.random.Philox(key=[seed, 0])).permutation(len(dataset))
-    count = round(share * len(dataset))
+    count = round(share * len(dataset)) if 0 < share < 1 else 0
     if not 0 < count < len(dataset):
         raise OCRError(f"{share:g} of {len(dataset)} samples can't be held out: give --val-data, or more samples")
     return Subset(dataset, sorted(order[count:].tolist())), Subset(dataset, sorted(order[:count].tolist()))

@@ -101,6 +101,7 @@ def plan_disk(recipe: Recipe, options: DiskOptions, find_alphabet: bool, num_wor
     else:
         other = open_dataset(options.validation, options.format, options.max_problems)
         train, validation = Subset(dataset, range(len(dataset))), Subset(other, range(len(other)))
+    train, validation = (_usable(subset, recipe, options, num_workers) for subset in (train, validation))
     texts = train.texts()
     lengths = [len(text) for text in texts + validation.texts()]
     settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
@@ -110,7 +111,6 @@ def plan_disk(recipe: Recipe, options: DiskOptions, find_alphabet: bool, num_wor
     unknown = sorted(set("".join(texts)) - set(recipe.text.alphabet))
     if unknown:
         raise OCRError(f"{options.train}: labels have {', '.join(map(repr, unknown))}, which the alphabet lacks")
-    train, validation = (_usable(subset, recipe, options, num_workers) for subset in (train, validation))
     unknown = sorted(set("".join(validation.texts())) - set(recipe.text.alphabet))
     if unknown:
         logger.warning("Only validation labels have %s: these will count as errors", ", ".join(map(repr, unknown)))
