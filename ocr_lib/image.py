@@ -13,6 +13,7 @@ from ocr_lib.errors import OCRError
 # What OpenCV reads, by the names that such files usually have.
 _TYPES = "avif bmp dib exr gif hdr jfif jp2 jpe jpeg jpg pbm pgm pic png pnm ppm ras sr tif tiff webp"
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in _TYPES.split())
+_TOO_LARGE = f"the image is larger than {MAX_PIXELS:,} pixels"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xd9"
@@ -63,6 +64,8 @@ def decode_image(data: bytes) -> np.ndarray:
     grey = _decode(data, cv2.IMREAD_GRAYSCALE)
     if grey is None:
         raise OCRError("no image that OpenCV can read, or a damaged one")
+    if grey.size > MAX_PIXELS:  # where OpenCV was loaded before it was told
+        raise OCRError(_TOO_LARGE)
     if data.startswith(_JPEG_START):
         return grey
     colour = _decode(data, cv2.IMREAD_UNCHANGED)
@@ -125,7 +128,7 @@ def _decode(data: bytes, flags: int) -> Optional[np.ndarray]:
         return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
-            raise OCRError(f"the image is larger than {MAX_PIXELS:,} pixels") from None
+            raise OCRError(_TOO_LARGE) from None
         return None
 
 

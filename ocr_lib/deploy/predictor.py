@@ -138,7 +138,7 @@ def _session(data: bytes, name: str) -> "onnxruntime.InferenceSession":
         # Its fallback would print to stdout, try again, and fail in the same way.
         session = onnxruntime.InferenceSession(data, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception for each of the ways to be no model
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise OCRError(f"{name}: cut off, or not a model that ONNX Runtime can load ({reason})") from error
     return session
 

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ocr_lib.cli.infer import main
+from ocr_lib.cv import cv2
 from tests.small_network import draw_marks, mark_params, mark_recipe, save
 
 ROOT = Path(__file__).resolve().parents[2]
