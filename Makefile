@@ -101,7 +101,7 @@ endif
 	    "$$python" -m venv --clear .venv || fail "$$python -m venv failed, see above"
 	    echo "$$python" >.venv/.python
 	fi
-	say "resolving packages (the downloads are some 150 MB, unless pip has them)"
+	say "resolving packages (the downloads are some 220 MB, unless pip has them)"
 	pip_install train,export
 	say "first import, which compiles what is needed"
 	env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -W ignore -c "$$IMPORTS" || fail "an installed package does not load, see above"
