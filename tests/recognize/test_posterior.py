@@ -79,7 +79,7 @@ def test_samples_of_one_batch_keep_apart_and_end_at_their_lengths(seed, samples)
 
 @settings(max_examples=100, deadline=None)
 @given(SEEDS, st.lists(st.integers(1, 4), max_size=8), st.integers(0, 40), st.sampled_from([1.0, 30.0, 500.0]))
-def test_ranges_and_order(seed, label, steps, scale):
+def test_ranges(seed, label, steps, scale):
     scores = np.random.default_rng(seed).normal(scale=scale, size=(steps, 1, 5))
     probs = np.exp(scores - scores.max(axis=2, keepdims=True))
     probs /= probs.sum(axis=2, keepdims=True)
@@ -90,7 +90,6 @@ def test_ranges_and_order(seed, label, steps, scale):
     assert found.confidences.shape == found.positions.shape == (len(label),)
     assert ((found.confidences >= 0) & (found.confidences <= 1)).all()
     assert ((found.positions > 0) & (found.positions < 1)).all()
-    assert (np.diff(found.positions) > 0).all()
     if expected == -np.inf:
         assert not found.confidences.any()
 
