@@ -154,7 +154,7 @@ def test_killed_again_and_again_at_any_moment(undisturbed, tmp_path, moment):
     assert hashes(prefix) == undisturbed
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_stops_with_a_checkpoint_and_resuming_is_as_undisturbed(undisturbed, tmp_path, number):
     prefix = tmp_path / "ocr"
     with begun(command(prefix)) as first:

@@ -156,7 +156,7 @@ def test_divergence_is_named_and_earlier_checkpoints_stay(tmp_path):
     assert load_checkpoint(run.prefix, "last").arg_params
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_stops_amidst_an_epoch_and_resuming_goes_on(tmp_path, number):
     class Interrupting(list):
         def __getitem__(self, position):
