@@ -9,7 +9,8 @@ from typing import Iterator, List, Optional
 from tqdm import tqdm
 
 from ocr_lib.cli.command import make_parser, run_command
-from ocr_lib.data.dataset import FORMATS, MAX_PROBLEMS, Dataset, check_problems, open_dataset
+from ocr_lib.cli.dataset import add_dataset_options
+from ocr_lib.data.dataset import Dataset, check_problems, open_dataset
 from ocr_lib.data.writers import WRITERS, Sample, write_dataset
 from ocr_lib.errors import OCRError
 
@@ -22,22 +23,13 @@ def main(argv: Optional[List[str]] = None) -> int:
     )
     parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder, a list of images, or a .rec file")
     parser.add_argument("out", type=Path, metavar="OUT", help="a new folder, or a .rec file")
-    parser.add_argument("--format", choices=FORMATS, help="of SOURCE (default: found out)")
+    add_dataset_options(parser, "SOURCE")
     parser.add_argument("--to", choices=WRITERS, help="format of OUT (default: rec if it ends in .rec, else labels)")
-    parser.add_argument(
-        "--max-problems",
-        type=float,
-        default=MAX_PROBLEMS,
-        metavar="SHARE",
-        help="write nothing if more than this share of images can't be used, from 0 to 1",
-    )
     parser.add_argument("--json", action="store_true", help="print an object")
     return run_command(parser, _convert, argv)
 
 
 def _convert(args: argparse.Namespace) -> int:
-    if not 0 <= args.max_problems <= 1:
-        raise OCRError(f"--max-problems must be from 0 to 1, not {args.max_problems:g}")
     dataset = open_dataset(args.source, args.format, args.max_problems)
     hide = args.quiet or not sys.stderr.isatty()
     with tqdm(total=len(dataset), unit="image", disable=hide, leave=False) as bar:

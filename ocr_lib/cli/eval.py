@@ -15,15 +15,14 @@ from tqdm import tqdm
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.infer import add_recognizer, open_recognizer
-from ocr_lib.data.dataset import FORMATS, MAX_PROBLEMS, Dataset, Item, check_problems, open_dataset
+from ocr_lib.data.dataset import Dataset, Item, check_problems, open_dataset, tell_problems
 from ocr_lib.errors import OCRError
 from ocr_lib.files import write_atomic
 from ocr_lib.recognize.evaluation import Evaluation, Evaluator
 from ocr_lib.recognize.recognizer import Recognizer
 from ocr_lib.recognize.report_html import html_report
-
-_MOST_NAMED = 5
 
 logger = logging.getLogger(__name__)
 
@@ -37,14 +36,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="PATH", help="a folder, a list of images, or a .rec file"
     )
-    parser.add_argument("--format", choices=FORMATS, help="of the data (default: found out)")
-    parser.add_argument(
-        "--max-problems",
-        type=float,
-        default=MAX_PROBLEMS,
-        metavar="SHARE",
-        help="stop if more than this share of images can't be read, from 0 to 1",
-    )
+    add_dataset_options(parser, "the data")
     parser.add_argument("--worst", type=int, default=20, metavar="N", help="lines to show of those read worst")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the worst lines' images too")
     parser.add_argument("--json", action="store_true", help="print an object")
@@ -52,8 +44,6 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    if not 0 <= args.max_problems <= 1:
-        raise OCRError(f"--max-problems must be from 0 to 1, not {args.max_problems:g}")
     if args.worst < 0:
         raise OCRError(f"--worst must be at least 0, not {args.worst}")
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -88,10 +78,7 @@ def _read(args: argparse.Namespace, dataset: Dataset, recognizer: Recognizer) ->
             for (item, image), reading in zip(batch, recognizer.read([image for _, image in batch])):
                 evaluator.add(item.name, item.text, reading, image)
             bar.update(len(batch))
-    for problem in problems[:_MOST_NAMED]:
-        logger.warning("Skipped: %s", problem)
-    if len(problems) > _MOST_NAMED:
-        logger.warning("Skipped: %d others", len(problems) - _MOST_NAMED)
+    tell_problems("Skipped", problems)
     return evaluator.evaluation(len(problems))
 
 

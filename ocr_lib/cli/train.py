@@ -12,8 +12,8 @@ from typing import List, Optional
 import numpy as np
 
 from ocr_lib.cli.command import make_parser, num_proc, run_command
+from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.export import export
-from ocr_lib.data.dataset import FORMATS
 from ocr_lib.data.plan import DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.data.samples import Samples
 from ocr_lib.data.source import Batch, Task
@@ -45,10 +45,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         metavar="SHARE",
         help="of --train-data, where there is no --val-data",
     )
-    parser.add_argument("--format", choices=FORMATS, help="of data on disk (default: found by looking at it)")
-    parser.add_argument(
-        "--max-problems", type=float, default=0.05, metavar="SHARE", help="of samples on disk that may be unusable"
-    )
+    add_dataset_options(parser, "data on disk")
     parser.add_argument("--prefix", default="ocr", help="path that the names of the checkpoint's files begin with")
     parser.add_argument(
         "--preset", default=DEFAULT_PRESET, help=f"{', '.join(preset_names())}, or a recipe's JSON file"

@@ -1,5 +1,6 @@
 """Data sets on disk: labelled images in any of several formats, found out by looking at them."""
 
+import logging
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,18 @@ from ocr_lib.data.records import RecordDataset
 from ocr_lib.errors import OCRError
 from ocr_lib.image import image_files
 
-__all__ = ["FORMATS", "MAX_PROBLEMS", "Dataset", "Item", "check_problems", "find_format", "open_dataset"]
+__all__ = [
+    "FORMATS",
+    "MAX_PROBLEMS",
+    "Dataset",
+    "Item",
+    "check_problems",
+    "find_format",
+    "open_dataset",
+    "tell_problems",
+]
+
+logger = logging.getLogger("ocr_lib.data")
 
 MAX_PROBLEMS = 0.05
 _TOLD = 5
@@ -38,8 +50,10 @@ def open_dataset(
     Raises
     ------
     OCRError
-        If there is no such data set, or nothing in it can be used, or too little.
+        If there is no such data set, or nothing in it can be used, or too little; or if the share is none.
     """
+    if not 0 <= max_problems <= 1:
+        raise OCRError(f"--max-problems must be from 0 to 1, not {max_problems:g}")
     path = Path(path)
     if not path.exists():
         raise OCRError(f"{path}: no such file or folder")
@@ -49,6 +63,14 @@ def open_dataset(
     dataset = FORMATS[name](path)
     check_problems(path, len(dataset), dataset.problems, max_problems)
     return dataset
+
+
+def tell_problems(what: str, problems: Sequence[str]) -> None:
+    """Log the first few of what could not be used, and how many others there are."""
+    for problem in problems[:_TOLD]:
+        logger.warning("%s: %s", what, problem)
+    if len(problems) > _TOLD:
+        logger.warning("%s: %d others", what, len(problems) - _TOLD)
 
 
 def check_problems(path: Path, usable: int, problems: Sequence[str], max_problems: float) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from ocr_lib.data.dataset import open_dataset
+from ocr_lib.data.dataset import Dataset, open_dataset, tell_problems
 from ocr_lib.data.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
 from ocr_lib.data.fonts import find_fonts
 from ocr_lib.data.source import Batch, CaptchaSource, Task, renderer_modules
@@ -15,8 +15,6 @@ from ocr_lib.files import sha256
 from ocr_lib.recipe import Recipe, override
 
 logger = logging.getLogger("ocr_lib.data")
-
-_MOST_NAMED = 5
 
 
 class Plan(NamedTuple):
@@ -95,11 +93,11 @@ def plan_disk(recipe: Recipe, options: DiskOptions, find_alphabet: bool, num_wor
     OCRError
         If there are too few samples, too many can't be used, or the labels don't fit the recipe.
     """
-    dataset = open_dataset(options.train, options.format, options.max_problems)
+    dataset = _open(options.train, options)
     if options.validation is None:
         train, validation = hold_out(dataset, options.held_out, recipe.seed)
     else:
-        other = open_dataset(options.validation, options.format, options.max_problems)
+        other = _open(options.validation, options)
         train, validation = Subset(dataset, range(len(dataset))), Subset(other, range(len(other)))
     train, validation = (_usable(subset, recipe, options, num_workers) for subset in (train, validation))
     texts = train.texts()
@@ -127,6 +125,12 @@ def plan_disk(recipe: Recipe, options: DiskOptions, find_alphabet: bool, num_wor
     )
 
 
+def _open(path: Path, options: DiskOptions) -> Dataset:
+    dataset = open_dataset(path, options.format, options.max_problems)
+    tell_problems("Left out", dataset.problems)
+    return dataset
+
+
 def _usable(subset: Subset, recipe: Recipe, options: DiskOptions, num_workers: Optional[int]) -> Subset:
     """Leave out samples that can't be read, or whose text does not fit; name them."""
     starts = range(0, len(subset.indices), FILES_PER_TASK)
@@ -135,10 +139,7 @@ def _usable(subset: Subset, recipe: Recipe, options: DiskOptions, num_workers: O
     with OrderedPool(work, num_workers, [Inspector.__module__]) as pool:
         faults = [fault for found in pool.map(tasks) for fault in found]
     named = [fault for fault in faults if fault]
-    for fault in named[:_MOST_NAMED]:
-        logger.warning("Left out: %s", fault)
-    if len(named) > _MOST_NAMED:
-        logger.warning("Left out: %d others", len(named) - _MOST_NAMED)
+    tell_problems("Left out", named)
     if len(named) > options.max_problems * len(faults) or len(named) == len(faults):
         raise OCRError(
             f"{len(named)} of {len(faults)} samples can't be used, more than --max-problems {options.max_problems:g}; "
