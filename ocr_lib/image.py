@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 import numpy as np
 
 from ocr_lib.cv import MAX_PIXELS, cv2
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, naming
 
 # What OpenCV reads, by the names that such files usually have.
 _TYPES = "avif bmp dib exr gif hdr jfif jp2 jpe jpeg jpg pbm pgm pic png pnm ppm ras sr tif tiff webp"
@@ -39,14 +39,8 @@ def read_image(path: Path) -> np.ndarray:
     OCRError
         Naming the file, if it is missing, empty, cut off, larger than `MAX_PIXELS` or no image.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise OCRError(f"{path}: {error.strerror or error}") from error
-    try:
-        return decode_image(data)
-    except OCRError as error:
-        raise OCRError(f"{path}: {error}") from error
+    with naming(path):
+        return decode_image(path.read_bytes())
 
 
 def decode_image(data: bytes) -> np.ndarray:

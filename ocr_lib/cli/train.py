@@ -118,9 +118,8 @@ def _train(args: argparse.Namespace) -> int:
             progress,
             devices,
         )
-        samples = Samples(np.concatenate([b.images for b in validation]), [t for b in validation for t in b.texts])
         if args.export_on_end:
-            export(trainer.checkpoint(), samples.first(training.batch_size), is_trained=False)
+            export(trainer.checkpoint(), Samples(*validation[0]), is_trained=False)
         log = TrainingLog(args.log_dir or Path(f"{args.prefix}-log"), progress.updates, args.quiet)
         try:
             stopped = trainer.run(log, Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
@@ -128,6 +127,7 @@ def _train(args: argparse.Namespace) -> int:
             log.close(progress.history)
     if args.export_on_end and not stopped:
         path = Path(f"{args.prefix}.onnx")
+        samples = Samples(np.concatenate([b.images for b in validation]), [t for b in validation for t in b.texts])
         write_atomic(path, export(load_checkpoint(args.prefix, "best"), samples).data)
         logger.info("Exported to %s", path)
     return _conclude(args.prefix, store.best(), stopped)

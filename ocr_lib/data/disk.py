@@ -8,8 +8,8 @@ import numpy as np
 from ocr_lib.data.labelled import Dataset
 from ocr_lib.data.source import Batch, Task
 from ocr_lib.errors import OCRError
-from ocr_lib.image import dark_on_light, fit
 from ocr_lib.recipe import Recipe
+from ocr_lib.recognize.recognizer import Preparation
 
 FILES_PER_TASK = 64
 
@@ -93,7 +93,8 @@ class DiskSource:
     """
 
     def __init__(self, recipe: Recipe, train: Subset, validation: Subset) -> None:
-        self._recipe = recipe
+        self._seed = recipe.seed
+        self._preparation = Preparation(recipe.image.size)
         self._subsets = {"train": train, "validation": validation}
         self._epoch = -1
         self._order: np.ndarray
@@ -103,10 +104,7 @@ class DiskSource:
         split, indices = task
         dataset, usable = self._subsets[split]
         places = self._places(split, indices, len(usable))
-        image = self._recipe.image
-        images = np.empty((len(indices), image.height, image.width), np.uint8)
-        for target, place in zip(images, places):
-            fit(dark_on_light(dataset.read(usable[place])), image.size, target)
+        images = np.stack([self._preparation.prepare(dataset.read(usable[place])) for place in places])
         return Batch(images, [dataset.item(usable[place]).text for place in places])
 
     def _places(self, split: str, indices: range, count: int) -> List[int]:
@@ -116,6 +114,6 @@ class DiskSource:
             return list(places)
         if epoch != self._epoch:
             self._epoch = epoch
-            philox = np.random.Philox(key=[self._recipe.seed, 1 + epoch])
+            philox = np.random.Philox(key=[self._seed, 1 + epoch])
             self._order = np.random.Generator(philox).permutation(count)
         return self._order[places.start : places.stop].tolist()

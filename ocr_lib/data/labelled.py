@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Tuple
 
 import numpy as np
 
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, naming
 from ocr_lib.image import decode_image
 
 _CONTROLS = ("Cc", "Cs")
@@ -79,13 +79,9 @@ class Dataset(ABC):
         self.problems.append(f"{place}: {fault}".encode("utf-8", "backslashreplace").decode())
 
     def _load(self, index: int) -> Tuple[bytes, np.ndarray]:
-        try:
+        with naming(self.where(index)):
             data = self._bytes(index)
             return data, decode_image(data)
-        except OCRError as error:
-            raise OCRError(f"{self.where(index)}: {error}") from error
-        except OSError as error:
-            raise OCRError(f"{self.where(index)}: {error.strerror or error}") from error
 
 
 def clean_label(text: str) -> str:

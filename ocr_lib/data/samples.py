@@ -30,10 +30,6 @@ class Samples(NamedTuple):
     images: np.ndarray
     texts: Optional[List[str]]
 
-    def first(self, count: int) -> "Samples":
-        """Return the first `count` of them."""
-        return Samples(self.images[:count], self.texts and self.texts[:count])
-
 
 def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: str, count: int) -> Samples:
     """Render samples in fonts, or read those of a folder of images.

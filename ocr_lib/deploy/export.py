@@ -12,6 +12,7 @@ from ocr_lib.deploy.metadata import Metadata, seal
 from ocr_lib.deploy.predictor import INPUT
 from ocr_lib.net.weights import Weights, check_weights, fold_batch_norms
 from ocr_lib.recipe import Recipe, encode_json
+from ocr_lib.recognize.recognizer import batches
 
 _BATCH_SIZE = 128
 
@@ -68,6 +69,6 @@ def _peaks(model: "onnx.ModelProto", num_convolutions: int, images: np.ndarray) 
     watched.CopyFrom(model)
     watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    batches = (images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE))
-    peaks = np.array([[output.max() for output in session.run(names, {INPUT: batch})] for batch in batches])
+    outputs = (session.run(names, {INPUT: batch}) for batch in batches(images, _BATCH_SIZE))
+    peaks = np.array([[output.max() for output in found] for found in outputs])
     return [float(peak) or 1.0 for peak in peaks.max(axis=0)]  # where all is 0, any scale will do

@@ -10,11 +10,11 @@ import onnxruntime
 
 from ocr_lib.cv import MAX_PIXELS, cv2
 from ocr_lib.deploy.metadata import read_metadata
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, naming
 from ocr_lib.image import decode_image, read_image
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading
-from ocr_lib.recognize.recognizer import Recognizer
+from ocr_lib.recognize.recognizer import Recognizer, batches
 
 Image = Union[str, Path, bytes, np.ndarray]
 INPUT, OUTPUT = "images", "log_probabilities"
@@ -60,18 +60,15 @@ class Predictor(Recognizer):
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         name = "the model" if isinstance(model, bytes) else str(model)
-        try:
+        with naming(name):
             data = model if isinstance(model, bytes) else Path(model).read_bytes()
-        except OSError as error:
-            raise OCRError(f"{name}: {error.strerror or error}") from error
         self._session = _session(data, name)
         self._threads = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
         try:
-            self.metadata, alphabet = read_metadata(self._session.get_modelmeta().custom_metadata_map, data)
+            with naming(name):
+                self.metadata, alphabet = read_metadata(self._session.get_modelmeta().custom_metadata_map, data)
         except UnicodeDecodeError as error:
             raise OCRError(f"{name}: the metadata is no text: not a model of ours, or damaged") from error
-        except OCRError as error:
-            raise OCRError(f"{name}: {error}") from error
         super().__init__(alphabet, self.metadata.preparation, batch_size, decode)
         self._max_pixels = max_pixels
         width, height = self.preparation.size
@@ -106,7 +103,7 @@ class Predictor(Recognizer):
 
     def log_probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return the natural logarithms of `probabilities`, as the model gives them."""
-        parts = [images[start : start + _PART] for start in range(0, len(images), _PART)]
+        parts = batches(images, _PART)
         if len(parts) == 1:
             return self._run(images)
         return np.concatenate(list(self._threads.map(self._run, parts)), axis=1)
@@ -118,10 +115,8 @@ class Predictor(Recognizer):
         if isinstance(image, (str, Path)):
             name, grey = str(image), read_image(Path(image))
         elif isinstance(image, bytes):
-            try:
+            with naming(name):
                 grey = decode_image(image)
-            except OCRError as error:
-                raise OCRError(f"{name}: {error}") from error
         else:
             grey = _grey(image, name)
         if grey.size > self._max_pixels:

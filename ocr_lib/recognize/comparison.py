@@ -9,7 +9,7 @@ import numpy as np
 from ocr_lib.errors import OCRError
 from ocr_lib.recognize.decode import best_path
 from ocr_lib.recognize.metrics import CER, EXACT, evaluate
-from ocr_lib.recognize.recognizer import Recognizer
+from ocr_lib.recognize.recognizer import Recognizer, batches
 
 MAX_DIFFERENCE = 1e-4
 _ROUNDING = 1e-9
@@ -79,8 +79,7 @@ def compare(
         What they say.
     """
     differences, read, read_before = [], [], []
-    for start in range(0, len(images), _BATCH_SIZE):
-        batch = images[start : start + _BATCH_SIZE]
+    for batch in batches(images, _BATCH_SIZE):
         ours, theirs = model.probabilities(batch), before.probabilities(batch)  # (T, N, C)
         differences.append(float(np.abs(ours - theirs).max()))
         read += [model.alphabet.decode(ids) for ids in best_path(ours)]

@@ -1,7 +1,7 @@
 """What all that reads images has in common, whatever runs the network."""
 
 from abc import ABC, abstractmethod
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import Any, List, NamedTuple, Sequence, Tuple, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from ocr_lib.cv import cv2
 from ocr_lib.image import dark_on_light, fit
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading, readings
+
+S = TypeVar("S", Sequence[Any], np.ndarray)
 
 
 class Preparation(NamedTuple):
@@ -29,6 +31,11 @@ class Preparation(NamedTuple):
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Bring a grey image, (H, W) uint8 of any size, to what the network reads."""
         return cv2.resize(image, self.size) if self.is_original else fit(dark_on_light(image), self.size)
+
+
+def batches(items: S, size: int) -> List[S]:
+    """Part a sequence, or an array along its first axis, into parts of so many items, the last one of the rest."""
+    return [items[start : start + size] for start in range(0, len(items), size)]  # type: ignore[misc]
 
 
 class Recognizer(ABC):
@@ -71,7 +78,7 @@ class Recognizer(ABC):
     def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
         """Read grey images, each (H, W) uint8 of any size."""
         found: List[Reading] = []
-        for batch in self._batches(images):
+        for batch in batches(images, self._batch_size):
             widths = [image.shape[1] for image in batch]
             found += readings(self._probabilities(batch), self.alphabet, self.decode, widths)
         return found
@@ -80,12 +87,9 @@ class Recognizer(ABC):
         """Read the texts of grey images alone, without the time that confidences take."""
         return [
             self.alphabet.decode(labels or [])
-            for batch in self._batches(images)
+            for batch in batches(images, self._batch_size)
             for labels in self.decode(self._probabilities(batch))
         ]
-
-    def _batches(self, images: Sequence[np.ndarray]) -> List[Sequence[np.ndarray]]:
-        return [images[start : start + self._batch_size] for start in range(0, len(images), self._batch_size)]
 
     def _probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
         return self.probabilities(np.stack([self.preparation.prepare(image) for image in images]))

@@ -130,6 +130,13 @@ class TestLeftOut:
         source(("train", range(training.epoch_size)))
         source(("validation", range(training.validation_size)))
 
+    def test_what_its_list_lacks_is_named_too(self, tmp_path, said):
+        folder = write(tmp_path / "set", TEXTS)
+        with (folder / "labels.tsv").open("a") as file:
+            file.write("absent.png\tab\n")
+        plan(folder)
+        assert said() == [f"Left out: {folder}/labels.tsv:{COUNT + 1}: no image absent.png"]
+
     def test_only_the_first_of_many_are_named(self, tmp_path, said):
         folder, other = write(tmp_path / "set", TEXTS), write(tmp_path / "other", ["a"])
         for index in range(8):
