@@ -35,7 +35,7 @@ class Preparation(NamedTuple):
 
 def batches(items: S, size: int) -> List[S]:
     """Part a sequence, or an array along its first axis, into parts of so many items, the last one of the rest."""
-    return [items[start : start + size] for start in range(0, len(items), size)]  # type: ignore[misc]
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 class Recognizer(ABC):
