@@ -17,6 +17,9 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 # The last coverage for Python 3.8 can't measure such commands, and says so in their output.
 COVERAGE := .venv/bin/python -c 'import sys; print("--cov" * (sys.version_info >= (3, 9)))'
 
+# A worker for each core, with one thread each. `worksteal`: some files take minutes, and no worker shall be idle meanwhile.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses=8 --dist=worksteal
+
 # The first that can run MXNet 1.9.1 is taken; `make install PYTHON=/path/to/python` names another.
 PYTHON ?=
 comma := ,
@@ -126,10 +129,10 @@ demo: install ## train a reader of captchas in 4 minutes or less, then let it re
 	say "done: the texts are in demo/unseen/labels.tsv, a picture in demo/reading.png, curves in demo/ocr-log"
 
 test: .venv/.test ## run the tests, with coverage (from Python 3.9 on)
-	@.venv/bin/python -m pytest $$($(COVERAGE))
+	@$(PYTEST) $$($(COVERAGE))
 
 test-all: .venv/.test ## run the tests and the slow ones: whole runs that take minutes
-	@.venv/bin/python -m pytest $$($(COVERAGE)) -m ""
+	@$(PYTEST) $$($(COVERAGE)) -m ""
 
 bench: install ## run the benchmarks, 15 minutes at most, and write docs/benchmarks.md (beside PyTorch, if .venv has it)
 	@.venv/bin/python benchmarks/run_all.py

@@ -13,7 +13,7 @@ from typing import List, Tuple
 
 import numpy as np
 from captcha.image import ImageCaptcha
-from report import Row, make_parser, show
+from report import Row, make_checkpoint_parser, show
 
 from ocr_lib.data.fonts import find_fonts
 from ocr_lib.image import decode_image
@@ -34,11 +34,7 @@ def render(recipe: Recipe, fonts: List[Path], count: int) -> Tuple[List[np.ndarr
 
 def main() -> None:
     """Print a table, or with --json an array of objects."""
-    parser = make_parser(__doc__)
-    parser.add_argument("font_path", type=Path)
-    parser.add_argument("--prefix", default="ocr")
-    parser.add_argument("--count", type=int, default=2000)
-    args = parser.parse_args()
+    args = make_checkpoint_parser(__doc__, 2000).parse_args()
     reader = Reader(load_checkpoint(args.prefix))
     recipe = reader.recipe
     fonts = find_fonts(args.font_path, recipe.text.alphabet, recipe.captcha.font_sizes)

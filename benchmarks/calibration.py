@@ -14,7 +14,7 @@ import numpy as np
 from accuracy import render
 from matplotlib.figure import Figure
 from rapidfuzz.distance import Levenshtein
-from report import Row, make_parser, show
+from report import Row, make_checkpoint_parser, show
 
 from ocr_lib.data.fonts import find_fonts
 from ocr_lib.net.checkpoint import load_checkpoint
@@ -75,10 +75,7 @@ def plot(calibrations: Dict[str, Calibration], path: Path) -> None:
 
 def main() -> None:
     """Print a table, or with --json an array of objects."""
-    parser = make_parser(__doc__)
-    parser.add_argument("font_path", type=Path)
-    parser.add_argument("--prefix", default="ocr")
-    parser.add_argument("--count", type=int, default=2000)
+    parser = make_checkpoint_parser(__doc__, 2000)
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw a reliability diagram")
     args = parser.parse_args()
     reader = Reader(load_checkpoint(args.prefix))

@@ -34,6 +34,15 @@ def make_parser(doc: str) -> argparse.ArgumentParser:
     return parser
 
 
+def make_checkpoint_parser(doc: str, count: int) -> argparse.ArgumentParser:
+    """Return a parser with the options of benchmarks that have a checkpoint read so many captchas."""
+    parser = make_parser(doc)
+    parser.add_argument("font_path", type=Path)
+    parser.add_argument("--prefix", default="ocr")
+    parser.add_argument("--count", type=int, default=count)
+    return parser
+
+
 def show(rows: List[Row], as_json: bool) -> None:
     """Print rows."""
     if as_json:

@@ -11,6 +11,18 @@ import numpy.typing as npt
 from ocr_lib.errors import OCRError
 
 DIGITS = "0123456789"
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
+LETTERS = UPPER + LOWER
+SETS = {
+    "digits": DIGITS,
+    "hex": DIGITS + LOWER[:6],
+    "lower": LOWER,
+    "upper": UPPER,
+    "letters": LETTERS,
+    "alphanumeric": DIGITS + LETTERS,
+    "ascii": "".join(map(chr, range(ord(" "), ord("~") + 1))),
+}
 BLANK = 0
 
 # Controls, lone surrogates, line and paragraph separators: nothing that a line of text can show.

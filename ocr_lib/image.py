@@ -13,6 +13,7 @@ from ocr_lib.errors import OCRError, naming
 # What OpenCV reads, by the names that such files usually have.
 _TYPES = "avif bmp dib exr gif hdr jfif jp2 jpe jpeg jpg pbm pgm pic png pnm ppm ras sr tif tiff webp"
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in _TYPES.split())
+PAPER = 255
 _TOO_LARGE = f"the image is larger than {MAX_PIXELS:,} pixels"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
@@ -98,13 +99,15 @@ def dark_on_light(image: np.ndarray) -> np.ndarray:
     return 255 - image if 2 * np.count_nonzero(image < 128) > image.size else image
 
 
-def normalise(images: np.ndarray, mean: float, scale: float) -> np.ndarray:
+def normalise(images: np.ndarray, mean: float, scale: float, widths: Optional[np.ndarray] = None) -> np.ndarray:
     """Turn grey images into the network's input: grey values become ``(grey - mean) / scale``.
 
     Parameters
     ----------
     images : numpy.ndarray
         (N, H, W) uint8.
+    widths : numpy.ndarray, optional
+        (N,) int: what lies behind becomes 0.
 
     Returns
     -------
@@ -114,6 +117,8 @@ def normalise(images: np.ndarray, mean: float, scale: float) -> np.ndarray:
     columns = images.transpose(0, 2, 1).astype(np.float32)  # (N, T, F)
     columns -= np.float32(mean)
     columns /= np.float32(scale)
+    for sample, width in zip(columns, () if widths is None else widths):
+        sample[width:] = 0
     return columns
 
 

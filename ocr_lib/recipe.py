@@ -4,9 +4,8 @@ The structs are msgspec's, which checks types, bounds and unknown keys and names
 the default preset's family; a preset is a small JSON file in ``ocr_lib/presets`` that states what differs.
 """
 
-from math import prod
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Literal, Optional, Sequence, Tuple, Type, TypeVar, get_args
+from typing import Any, Dict, Iterable, Iterator, List, Literal, Optional, Sequence, Tuple, Type, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +13,7 @@ from typing_extensions import Annotated
 
 from ocr_lib.alphabet import DIGITS, Alphabet
 from ocr_lib.errors import OCRError
+from ocr_lib.geometry import Shrinkage, shrunk
 
 PRESETS_DIR = Path(__file__).parent / "presets"
 
@@ -39,12 +39,13 @@ class ImageRecipe(Part, frozen=True):
     Attributes
     ----------
     width, height : int
-        Size in pixels to which every image is brought. Columns are the time steps.
+        Size in pixels to which every image is brought. Columns are the time steps. Without a width (null), each image
+        keeps its aspect ratio, and batches are padded.
     mean, scale : float
         Grey values enter the network as ``(grey - mean) / scale``, 0 being black and 255 white.
     """
 
-    width: Count = 80
+    width: Optional[Count] = 80
     height: Count = 30
     mean: float = 0.0
     scale: float = 255.0
@@ -54,8 +55,8 @@ class ImageRecipe(Part, frozen=True):
             raise ValueError("scale is 0")
 
     @property
-    def size(self) -> Tuple[int, int]:
-        """Width and height."""
+    def size(self) -> Tuple[Optional[int], int]:
+        """Width, if it is fixed, and height."""
         return self.width, self.height
 
 
@@ -126,18 +127,73 @@ class CaptchaRecipe(Part, frozen=True):
         return self.lookup_table or [int(1.97 * luminance) for luminance in range(256)]
 
 
+class AugmentationRecipe(Part, frozen=True):
+    """How training images from disk are changed, each by random amounts up to these; 0 leaves them.
+
+    Attributes
+    ----------
+    scale : float
+        Share by which an image is stretched or squeezed along the line.
+    shear : float
+        Tangent of the slant's angle, either way.
+    shift : float
+        Pixels up or down.
+    elastic : float
+        Pixels by which parts of the image are displaced, smoothly (Simard et al. 2003).
+    blur : float
+        Standard deviation in pixels of a Gaussian.
+    erosion, dilation : float
+        Shares of the images whose strokes are made thinner, or thicker.
+    contrast : float
+        Share of the contrast that is lost.
+    noise : float
+        Standard deviation in grey values of noise.
+    """
+
+    scale: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    shear: NonNegative = 0.0
+    shift: NonNegative = 0.0
+    elastic: NonNegative = 0.0
+    blur: NonNegative = 0.0
+    erosion: Fraction = 0.0
+    dilation: Fraction = 0.0
+    contrast: Fraction = 0.0
+    noise: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        if self.erosion + self.dilation > 1:
+            raise ValueError(f"erosion and dilation together are {self.erosion + self.dilation:g}, more than all")
+
+
 class Convolution(Part, frozen=True):
-    """A 3x3 convolution, batch normalisation, ReLU and max pooling.
+    """A convolution, batch normalisation, ReLU and max pooling.
 
     Attributes
     ----------
     filters : int
     pool : (int, int)
         Size and stride of the pooling over time steps and over height.
+    kernel : (int, int)
+        Size over time steps and over height.
+    padding : bool
+        Put zeros around the image, such that the convolution keeps its size.
+    batch_norm : bool
+        Otherwise the convolution has a bias.
     """
 
     filters: Count
     pool: Tuple[Count, Count] = (2, 2)
+    kernel: Tuple[Count, Count] = (3, 3)
+    padding: bool = True
+    batch_norm: bool = True
+
+    def __post_init__(self) -> None:
+        if self.padding and not (self.kernel[0] % 2 and self.kernel[1] % 2):
+            raise ValueError(f"a kernel of {self.kernel[0]}x{self.kernel[1]} can't keep the size: set padding to false")
+
+    def shrinkage(self, axis: int) -> Shrinkage:
+        """Return what it does to time steps, axis 0, or to rows, axis 1."""
+        return Shrinkage(0 if self.padding else self.kernel[axis] - 1, self.pool[axis])
 
 
 class NetworkRecipe(Part, frozen=True):
@@ -149,21 +205,34 @@ class NetworkRecipe(Part, frozen=True):
         May be empty: the LSTM then reads the image's columns as they are.
     layers, hidden : int
         LSTM layers, and units in each direction of each.
+    merge : {"concat", "sum"}
+        What is done with the outputs of the two directions of a layer.
     cell : {"fused", "unrolled"}
         The fused operator trains and runs fast; the unrolled graph has one node per gate and time step. Their
         parameters are the same.
+    dropout : float
+        Share of what LSTM layers and the classifier read that is left out in training (Srivastava et al. 2014).
+    output_norm : bool
+        Batch normalisation before the classifier.
     """
 
     convolutions: Tuple[Convolution, ...] = ()
     layers: Count = 2
     hidden: Count = 100
     bidirectional: bool = False
+    merge: Literal["concat", "sum"] = "concat"
     cell: Literal["fused", "unrolled"] = "fused"
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    output_norm: bool = False
 
     @property
-    def stride(self) -> Tuple[int, int]:
-        """Image columns per time step of the network's output, and rows per feature row."""
-        return prod(c.pool[0] for c in self.convolutions), prod(c.pool[1] for c in self.convolutions)
+    def width(self) -> int:
+        """Outputs of each LSTM layer."""
+        return self.hidden * (2 if self.bidirectional and self.merge == "concat" else 1)
+
+    def shrinkage(self, axis: int) -> Tuple[Shrinkage, ...]:
+        """Return what the convolutions do to image columns, axis 0, or to rows, axis 1."""
+        return tuple(convolution.shrinkage(axis) for convolution in self.convolutions)
 
 
 class TrainingRecipe(Part, frozen=True):
@@ -178,6 +247,8 @@ class TrainingRecipe(Part, frozen=True):
         epochs; or half a cosine down to 0 over all epochs (Loshchilov and Hutter 2017).
     clip_norm : float
         Gradients are scaled down to this global norm (Pascanu et al. 2013); 0 leaves them.
+    sorted_epochs : int
+        In so many epochs at the beginning, samples from disk come from the narrowest to the widest, not at random.
     patience : int
         Training stops after this many validations without a better one; 0 never does.
     """
@@ -196,6 +267,7 @@ class TrainingRecipe(Part, frozen=True):
     epochs: Count = 100
     epoch_size: Count = 30000
     validation_size: Count = 3000
+    sorted_epochs: Natural = 0
     patience: Natural = 0
 
 
@@ -207,30 +279,34 @@ class Recipe(Part, frozen=True):
     image: ImageRecipe = ImageRecipe()
     text: TextRecipe = TextRecipe()
     captcha: CaptchaRecipe = CaptchaRecipe()
+    augmentation: AugmentationRecipe = AugmentationRecipe()
     network: NetworkRecipe = NetworkRecipe()
     training: TrainingRecipe = TrainingRecipe()
 
     def __post_init__(self) -> None:
-        # A label of L characters with r adjacent repeats needs L + r time steps; the worst one repeats throughout.
-        needed = 2 * self.text.max_length - 1
-        if needed > self.time_steps:
-            raise ValueError(
-                f"{self.text.max_length} times {self.text.alphabet[0]!r} in a row needs {needed} time steps to be "
-                f"aligned, and the network gives {self.time_steps}: raise image.width, or lower text.max_length or "
-                "the pools of network.convolutions"
-            )
         if self.feature_rows < 1:
             raise ValueError(f"the pools of network.convolutions leave nothing of image.height {self.image.height}")
+        if self.image.width is None:
+            if self.network.cell == "unrolled":
+                raise ValueError("network.cell unrolled has a node for each time step, so it needs an image.width")
+        elif self.training.sorted_epochs:
+            raise ValueError("training.sorted_epochs is about widths, which image.width makes all the same")
+        elif self.text.max_length > self.time_steps:
+            raise ValueError(
+                f"{self.text.max_length} characters need as many time steps, and the network gives {self.time_steps}: "
+                "raise image.width, or lower text.max_length or the pools of network.convolutions"
+            )
 
     @property
     def time_steps(self) -> int:
-        """T', the time steps of the network's output."""
-        return self.image.width // self.network.stride[0]
+        """T', the time steps of the network's output, where the width of images is fixed."""
+        assert self.image.width is not None
+        return shrunk(self.image.width, self.network.shrinkage(0))
 
     @property
     def feature_rows(self) -> int:
         """Rows that the convolutions leave of an image."""
-        return self.image.height // self.network.stride[1]
+        return shrunk(self.image.height, self.network.shrinkage(1))
 
     @property
     def features(self) -> int:
@@ -270,13 +346,18 @@ def preset_names() -> List[str]:
 
 def load_preset(name: str) -> Recipe:
     """Return the preset called `name`, or the recipe in the JSON file of that path."""
-    path = Path(name) if name.endswith(".json") else PRESETS_DIR / f"{name}.json"
+    path = _preset_path(name)
     try:
         data = path.read_bytes()
     except OSError as error:
         known = ", ".join(preset_names())
         raise OCRError(f"preset {name!r} is none of {known}, nor a recipe's JSON file") from error
     return decode_json(data, Recipe, str(path))
+
+
+def preset_settings(name: str) -> List[Tuple[str, Any]]:
+    """Return what a preset that `load_preset` knows states, as `override` takes it; not what it leaves to defaults."""
+    return list(_leaves(msgspec.json.decode(_preset_path(name).read_bytes())))
 
 
 def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
@@ -302,7 +383,7 @@ def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
             if not isinstance(node, dict):
                 raise OCRError(f"{key}: no such key in a recipe")
         if last not in node:
-            close = [k for k in _keys(tree) if k.rsplit(".", 1)[-1] == last]
+            close = [k for k, _ in _leaves(tree) if k.rsplit(".", 1)[-1] == last]
             raise OCRError(f"{key}: no such key in a recipe" + (f"; did you mean {close[0]}?" if close else ""))
         node[last] = _value(value, node[last])
     try:
@@ -334,8 +415,13 @@ def _value(given: Any, current: Any) -> Any:
         return given
 
 
-def _keys(tree: Dict[str, Any], prefix: str = "") -> List[str]:
-    keys: List[str] = []
+def _leaves(tree: Dict[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
     for key, value in tree.items():
-        keys += _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
-    return keys
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _preset_path(name: str) -> Path:
+    return Path(name) if name.endswith(".json") else PRESETS_DIR / f"{name}.json"

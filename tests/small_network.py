@@ -64,7 +64,9 @@ def random_params(recipe, seed=0, scale=0.5):
     """Return random ``arg:`` and ``aux:`` parameters of a recipe's network, as numpy arrays by name."""
     rng = np.random.default_rng(seed)
     symbol = training_symbol(recipe)
-    shapes = {"data": (1, recipe.image.width, recipe.image.height), "label": (1, recipe.text.max_length)}
+    shapes = {"data": (1, recipe.image.width or 64, recipe.image.height), "label": (1, recipe.text.max_length)}
+    if recipe.image.width is None:
+        shapes["widths"] = (1,)
     arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)
     params = {
         f"arg:{name}": rng.normal(0, scale, shape).astype(np.float32)
@@ -73,6 +75,19 @@ def random_params(recipe, seed=0, scale=0.5):
     }
     for name, shape in zip(symbol.list_auxiliary_states(), aux_shapes):
         params[f"aux:{name}"] = rng.uniform(0.1, 1, shape).astype(np.float32)  # a variance is positive
+    return params
+
+
+def smooth_params(recipe, seed=1):
+    """Return parameters of the sizes that training leaves: units are neither idle nor saturated, and classes clear."""
+    params = random_params(recipe, seed, scale=1.0)
+    for name, array in params.items():
+        if name.endswith("_weight"):
+            array *= (8 if name == "arg:pred_fc_weight" else 1.5) / np.sqrt(array[0].size)
+        elif name.endswith(("_bias", "_beta")):
+            array *= 0.1
+        elif name.endswith("_gamma"):
+            array[:] = 1
     return params
 
 

@@ -1,13 +1,14 @@
 """Characters to class ids and back."""
 
 import dataclasses
+import string
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_lib.alphabet import DIGITS, Alphabet
+from ocr_lib.alphabet import DIGITS, SETS, Alphabet
 from ocr_lib.errors import OCRError
 
 LETTERS = Alphabet("abcé €")
@@ -18,6 +19,26 @@ def test_digits_follow_the_blank():
     assert alphabet.num_classes == 11
     assert alphabet.encode("0129") == [1, 2, 3, 10]
     assert alphabet.decode([1, 2, 3, 10]) == "0129"
+
+
+@pytest.mark.parametrize(
+    "name, characters",
+    [
+        ("digits", string.digits),
+        ("hex", "0123456789abcdef"),
+        ("lower", string.ascii_lowercase),
+        ("upper", string.ascii_uppercase),
+        ("letters", string.ascii_letters),
+        ("alphanumeric", string.digits + string.ascii_letters),
+        ("ascii", string.digits + string.ascii_letters + string.punctuation + " "),
+    ],
+)
+def test_sets(name, characters):
+    assert Alphabet(SETS[name]).characters == "".join(sorted(characters))
+
+
+def test_there_are_no_other_sets():
+    assert list(SETS) == "digits hex lower upper letters alphanumeric ascii".split()
 
 
 @pytest.mark.parametrize("characters, expected", [(DIGITS, True), ("97", True), ("12a", False), ("٠١", False)])

@@ -1,7 +1,6 @@
 """Recipes: presets, strict JSON, overriding single keys."""
 
 import json
-import math
 
 import captcha.image
 import msgspec
@@ -9,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_lib.errors import OCRError
 from ocr_lib.recipe import (
     PRESETS_DIR,
     RENDERERS,
+    AugmentationRecipe,
     CaptchaRecipe,
     Convolution,
     ImageRecipe,
@@ -26,6 +25,7 @@ from ocr_lib.recipe import (
     override,
     parse_setting,
     preset_names,
+    preset_settings,
 )
 
 
@@ -87,118 +87,53 @@ def test_pools_set_the_time_steps():
     recipe = override(
         Recipe(), [("network.convolutions", [{"filters": 4}, {"filters": 8, "pool": [3, 2]}]), ("image.width", 90)]
     )
-    assert (recipe.network.stride, recipe.time_steps) == ((6, 4), 15)
+    assert (recipe.network.shrinkage(0), recipe.network.shrinkage(1)) == (((0, 2), (0, 3)), ((0, 2), (0, 2)))
+    assert (recipe.time_steps, recipe.feature_rows, recipe.features) == (15, 7, 56)
 
 
-# key, value, and what the message must say
-WRONG = [
-    ("network.hidden", "many", "int.*network.hidden"),
-    ("network.hidden", 0, ">= 1.*network.hidden"),
-    ("network.hidden", 6.5, "int.*network.hidden"),
-    ("network.hidden", True, "int.*network.hidden"),
-    ("network.layers", None, "int.*network.layers"),
-    ("network.convolutions", [{"filters": 0}], "network.convolutions"),
-    ("network.convolutions", [{"filters": 1, "pool": [0, 1]}], "network.convolutions"),
-    ("network.convolutions", [{"filters": 1, "pol": [1, 1]}], "pol"),
-    ("network.convolutions", 16, "array.*network.convolutions"),
-    ("network.bidirectional", 1, "bool.*network.bidirectional"),
-    ("network.cell", "gru", "gru.*network.cell"),
-    ("training.loss", "mse", "mse.*training.loss"),
-    ("training.momentum", 1.5, "<= 1.*training.momentum"),
-    ("training.learning_rate", 0, "> 0.*training.learning_rate"),
-    ("training.learning_rate", math.nan, "> 0.*training.learning_rate"),
-    ("training.patience", -1, ">= 0.*training.patience"),
-    ("seed", -1, ">= 0.*seed"),
-    ("seed", 2**64, "<=.*seed"),
-    ("name", 5, "str.*name"),
-    ("text", 5, "object.*text"),
-    ("text.alphabet", "", "alphabet is empty.*text"),
-    ("text.alphabet", "aba", "'a'.*more than once.*text"),
-    ("text.min_length", 9, "min_length 9 is more than max_length 4"),
-    ("image.scale", 0, "scale is 0.*image"),
-    ("captcha.width", 9, ">= 10.*captcha.width"),
-    ("captcha.font_sizes", [], "font_sizes is empty.*captcha"),
-    ("captcha.character_rotate", [1], "length 2.*captcha.character_rotate"),
-    ("captcha.renderer", "quick", "quick.*captcha.renderer"),
-    ("captcha.font_sizes", [42, 0], ">= 1.*captcha.font_sizes"),
-    ("captcha.character_offset_dx", [-1, 4], ">= 0.*captcha.character_offset_dx"),
-    ("captcha.character_offset_dx", [5, 4], "character_offset_dx is from 5 to 4.*captcha"),
-    ("captcha.character_offset_dy", [3, 2], "character_offset_dy is from 3 to 2.*captcha"),
-    ("captcha.word_space_probability", 1.1, "<= 1.*captcha.word_space_probability"),
-    ("captcha.lookup_table", [1] * 256, "begins with other than 0.*captcha"),
-    ("captcha.lookup_table", [1] * 255, "256.*captcha.lookup_table"),
-    ("captcha.lookup_table", [0.5] * 256, "int.*captcha.lookup_table"),
-    ("captcha.bg_color", [0, 0, 256], "<= 255.*captcha.bg_color"),
-    ("captcha.bg_color", [0, 0, 0, 0], "length 3.*captcha.bg_color"),
-    ("captcha.fg_color", [0, 0, 0], "length 4.*captcha.fg_color"),
-    ("captcha.fg_color", [0, 0, 0, -1], ">= 0.*captcha.fg_color"),
-    ("text.max_length", 41, "81 time steps.*80.*image.width.*text.max_length.*network.convolutions"),
-    (
-        "network.convolutions",
-        [{"filters": 1}] * 5,
-        "7 time steps.*gives 2.*image.width.*text.max_length.*network.convolutions",
-    ),
-]
+def test_kernels_that_are_not_padded_take_from_the_edges():
+    layers = [{"filters": 4, "kernel": [4, 3], "padding": False}, {"filters": 6, "kernel": [7, 5], "pool": [1, 3]}]
+    recipe = override(Recipe(), [("network.convolutions", layers), ("image.width", 90)])
+    assert (recipe.network.shrinkage(0), recipe.network.shrinkage(1)) == (((3, 2), (0, 1)), ((2, 2), (0, 3)))
+    assert (recipe.time_steps, recipe.feature_rows, recipe.features) == (43, 4, 24)
 
 
-IN_JSON = [row for row in WRONG if repr(row[1]) != "nan"]
-
-
-@pytest.mark.parametrize("key, value, message", WRONG)
-def test_an_impossible_value_is_refused_by_key(key, value, message):
-    with pytest.raises(OCRError, match=message) as caught:
-        override(Recipe(), [(key, value)])
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("key, value, message", IN_JSON)
-def test_a_file_with_an_impossible_value_is_refused_by_name_and_key(key, value, message):
-    tree = value
-    for part in reversed(key.split(".")):
-        tree = {part: tree}
-    with pytest.raises(OCRError, match=f"my.json: .*{message}"):
-        decode_json(json.dumps(tree).encode(), Recipe, "my.json")
-
-
-def test_an_image_lower_than_the_poolings_is_refused():
-    with pytest.raises(OCRError, match=r"pools of network\.convolutions.*image\.height 7"):
-        override(Recipe(), [("image.height", 7), ("network.convolutions", [{"filters": 1}] * 3)])
-
-
-def test_the_longest_alignable_text_is_accepted():
-    assert override(Recipe(), [("text.max_length", 40)]).time_steps == 80
+def test_without_convolutions_columns_are_read_as_they_are():
+    assert (Recipe().time_steps, Recipe().feature_rows, Recipe().features) == (80, 30, 30)
 
 
 @pytest.mark.parametrize(
-    "data, message",
-    [
-        (b"", "my.json: "),
-        (b"{", "my.json: "),
-        (b"[]", "my.json: .*object"),
-        (b"{} {}", "my.json: .*trailing"),
-        (b'{"network": {"hiden": 1}}', "my.json: .*hiden"),
-        (b'{"colour": 1}', "my.json: .*colour"),
-        (b"\xff\xfe{}", "my.json: "),
-        (b'{"name": "\xff"}', "my.json: "),
-        (b'{"image": {"mean": 1e999}}', r"my.json: .*image\.mean"),
-        (b'{"image": {"mean": NaN}}', "my.json: "),
-    ],
+    "bidirectional, merge, width", [(False, "concat", 7), (False, "sum", 7), (True, "concat", 14), (True, "sum", 7)]
 )
-def test_what_is_no_recipe_is_refused_by_name(data, message):
-    with pytest.raises(OCRError, match=message):
-        decode_json(data, Recipe, "my.json")
+def test_outputs_of_a_layer(bidirectional, merge, width):
+    assert NetworkRecipe(hidden=7, bidirectional=bidirectional, merge=merge).width == width
+
+
+def test_as_many_characters_as_time_steps_are_accepted():
+    assert override(Recipe(), [("text.max_length", 80)]).time_steps == 80
+
+
+def test_without_a_width_epochs_may_be_sorted():
+    recipe = override(Recipe(), [("training.sorted_epochs", 3), ("image.width", None)])
+    assert recipe.training.sorted_epochs == 3
+    assert override(recipe, json.loads(encode_json(recipe)).items()) == recipe
+
+
+def test_without_a_width_any_number_of_characters_is_accepted():
+    recipe = override(Recipe(), [("image.width", None), ("text.max_length", 10**4)])
+    assert recipe.image.size == (None, 30) and recipe.feature_rows == 30
+
+
+def test_all_images_may_change_their_strokes():
+    recipe = override(Recipe(), [("augmentation", {"erosion": 0.3, "dilation": 0.7})])
+    assert recipe.augmentation == AugmentationRecipe(erosion=0.3, dilation=0.7)
+    assert Recipe().augmentation == AugmentationRecipe()
 
 
 def test_a_preset_can_be_a_file(tmp_path):
     path = tmp_path / "mine.json"
     path.write_text('{"name": "mine", "network": {"hidden": 7}}')
     assert load_preset(str(path)) == override(Recipe(), [("name", "mine"), ("network.hidden", 7)])
-
-
-@pytest.mark.parametrize("name", ["nothing", "nothing.json", "", "captcha.JSON"])
-def test_an_unknown_preset_is_refused_with_those_there_are(name):
-    with pytest.raises(OCRError, match=f"'{name}' is none of captcha, .*mxnet-ctc"):
-        load_preset(name)
 
 
 def test_override_changes_what_it_names_and_nothing_else():
@@ -214,22 +149,6 @@ def test_override_judges_the_result_and_not_the_steps():
 
 
 @pytest.mark.parametrize(
-    "key, message",
-    [
-        ("network.hiden", "network.hiden: no such key"),
-        ("hidden", "hidden: no such key.*did you mean network.hidden?"),
-        ("net.hidden", "net.hidden: no such key.*did you mean network.hidden?"),
-        ("network.hidden.x", "network.hidden.x: no such key"),
-        ("", "no such key"),
-        (".", "no such key"),
-    ],
-)
-def test_override_names_an_unknown_key(key, message):
-    with pytest.raises(OCRError, match=message):
-        override(Recipe(), [(key, 1)])
-
-
-@pytest.mark.parametrize(
     "text, value",
     [
         ("network.hidden=65", 65),
@@ -239,6 +158,7 @@ def test_override_names_an_unknown_key(key, message):
         ("captcha.renderer=captcha", "captcha"),
         ("captcha.bg_color=[255, 255, 255]", (255, 255, 255)),
         ("captcha.fg_color=null", None),
+        ("image.width=null", None),
         ("network.bidirectional=true", True),
         ("network.cell=unrolled", "unrolled"),
         ('network.convolutions=[{"filters": 8}]', (Convolution(8),)),
@@ -257,16 +177,6 @@ def test_settings_are_json_or_plain_text(text, value):
     assert recipe == value
 
 
-def test_a_setting_that_is_no_unicode_is_refused():
-    with pytest.raises(OCRError, match="surrogates"):
-        override(Recipe(), [parse_setting("network.hidden=\udcff")])
-
-
-def test_parse_setting_wants_an_equals_sign():
-    with pytest.raises(OCRError, match="--set network.hidden: expected key=value"):
-        parse_setting("network.hidden")
-
-
 def sorted_pair(elements):
     return st.tuples(elements, elements).map(sorted).map(tuple)
 
@@ -281,7 +191,7 @@ RECIPES = st.builds(
     Recipe,
     name=st.text(st.characters(codec="utf-8")),
     seed=st.integers(0, 2**63 - 1),
-    image=st.builds(ImageRecipe, counts().map(lambda n: n + 400), counts().map(lambda n: n + 8), NUMBERS, counts()),
+    image=st.builds(ImageRecipe, st.just(None) | st.integers(600, 10**6), st.integers(40, 10**6), NUMBERS, counts()),
     text=sorted_pair(counts(20)).flatmap(
         lambda span: st.builds(
             TextRecipe,
@@ -304,10 +214,24 @@ RECIPES = st.builds(
     ),
     network=st.builds(
         NetworkRecipe,
-        convolutions=st.lists(st.builds(Convolution, filters=counts()), max_size=3).map(tuple),
+        convolutions=st.lists(
+            st.builds(
+                Convolution,
+                filters=counts(),
+                kernel=st.tuples(*[st.sampled_from([1, 3])] * 2),
+                padding=st.booleans(),
+                batch_norm=st.booleans(),
+            ),
+            max_size=3,
+        ).map(tuple),
         hidden=counts(),
         bidirectional=st.booleans(),
-        cell=st.sampled_from(["fused", "unrolled"]),
+        merge=st.sampled_from(["concat", "sum"]),
+        dropout=st.floats(0, 1, exclude_max=True),
+        output_norm=st.booleans(),
+    ),
+    augmentation=st.builds(
+        AugmentationRecipe, scale=st.floats(0, 1, exclude_max=True), erosion=SHARES, blur=st.floats(0, 9)
     ),
     training=st.builds(
         TrainingRecipe,
@@ -339,3 +263,12 @@ def test_a_recipe_is_a_frozen_value():
         Recipe().network.hidden = 3
     assert hash(Recipe()) == hash(Recipe()) and Recipe() != Recipe(seed=1)
     assert msgspec.structs.replace(Recipe(), seed=0) == Recipe()
+
+
+def test_settings_of_a_preset_are_what_it_states(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text('{"name": "mine", "network": {"hidden": 100, "convolutions": [{"filters": 3}]}}')
+    stated = [("name", "mine"), ("network.hidden", 100), ("network.convolutions", [{"filters": 3}])]
+    assert preset_settings(str(path)) == stated
+    for name in preset_names():
+        assert override(Recipe(), preset_settings(name)) == load_preset(name)

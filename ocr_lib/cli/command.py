@@ -1,16 +1,21 @@
 """What all commands share: common options, logging, errors on one line, exit codes."""
 
 import argparse
+import json
 import logging
 import math
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Callable, List, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Optional
 
 from ocr_lib import __version__
 from ocr_lib.errors import OCRError
 from ocr_lib.net.manifest import Epoch
+
+if TYPE_CHECKING:
+    from ocr_lib.recognize.comparison import Comparison
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -74,6 +79,32 @@ def add_samples(parser: argparse.ArgumentParser) -> None:
         help="exact match that 8 bits may cost at most",
     )
     parser.add_argument("--json", action="store_true", help="print an object")
+
+
+def tell_model(
+    as_json: bool, written: str, facts: Dict[str, Any], comparison: "Comparison", speedups: Dict[int, float]
+) -> None:
+    """Tell what has become of a model, for the commands that `add_samples` is for.
+
+    Parameters
+    ----------
+    as_json : bool
+        As an object, which begins with `facts`; else as lines, of which `written` is the first.
+    written : str
+    facts : dict
+    comparison : Comparison
+        With the model that it was made from.
+    speedups : dict
+        How many times faster it is, by the number of images at a time.
+    """
+    if as_json:
+        gains = {f"speedup_{count}": gain for count, gain in speedups.items()}
+        print(json.dumps({**facts, **asdict(comparison), **gains}, indent=2))
+        return
+    print(written)
+    print(comparison.summary())
+    for count, gain in speedups.items():
+        print(f"{gain:.2f} times as fast as floating point, {count} at a time")
 
 
 def run_command(

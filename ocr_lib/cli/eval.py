@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cli.command import make_parser, run_command
 from ocr_lib.cli.dataset import add_dataset_options
-from ocr_lib.cli.infer import add_recognizer, open_recognizer
+from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.data.dataset import Dataset, Item, check_problems, open_dataset, tell_problems
 from ocr_lib.errors import OCRError
 from ocr_lib.files import write_atomic

@@ -1,16 +1,14 @@
 """``lstm_ocr_export.py``: turn a checkpoint into a file that is served without MXNet."""
 
 import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
 
-from ocr_lib.cli.command import add_checkpoint, add_samples, make_parser, run_command
+from ocr_lib.cli.command import add_checkpoint, add_samples, make_parser, run_command, tell_model
 from ocr_lib.data.samples import Samples, load_samples
 from ocr_lib.errors import OCRError
 from ocr_lib.files import write_atomic
-from ocr_lib.recognize.comparison import Comparison, accept_loss, accept_same, compare, speedup
+from ocr_lib.recognize.comparison import Comparison, accept_loss, accept_same, compare, speedups
 
 if TYPE_CHECKING:
     from ocr_lib.net.checkpoint import Checkpoint
@@ -80,12 +78,11 @@ def export(
     accept_same(comparison, is_trained)
     if calibration is None:
         return Exported(data, comparison, {})
-    data = export_onnx(*network, calibration.images)
+    data = export_onnx(*network, calibration.images, calibration.widths)
     quantized = Predictor(data)
     comparison = compare(quantized, reader, *samples)
     accept_loss(comparison, max_drop)
-    speedups = {count: speedup(quantized, predictor, samples.images[:count]) for count in (1, 128)}
-    return Exported(data, comparison, speedups)
+    return Exported(data, comparison, speedups(quantized, predictor, samples.images))
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -98,16 +95,14 @@ def _export(args: argparse.Namespace) -> int:
     where = args.samples, checkpoint.recipe, checkpoint.preparation
     calibration = load_samples(*where, "validation", args.num_calib) if args.int8 else None
     samples = load_samples(*where, "test", args.num_test)
-    data, comparison, speedups = export(checkpoint, samples, calibration, args.max_drop / 100, args.license)
-    write_atomic(out, data)
-    bytes_before = checkpoint.params_path.stat().st_size
-    if args.json:
-        gains = {f"speedup_{count}": gain for count, gain in speedups.items()}
-        report = {"path": str(out), "bytes": len(data), "bytes_before": bytes_before, **asdict(comparison), **gains}
-        print(json.dumps(report, indent=2))
-        return 0
-    print(f"{out}: {len(data):,} bytes, against {bytes_before:,} of {checkpoint.params_path}")
-    print(comparison.summary())
-    for count, gain in speedups.items():
-        print(f"{gain:.2f} times as fast as floating point, {count} at a time")
+    exported = export(checkpoint, samples, calibration, args.max_drop / 100, args.license)
+    write_atomic(out, exported.data)
+    size, before = len(exported.data), checkpoint.params_path.stat().st_size
+    tell_model(
+        args.json,
+        f"{out}: {size:,} bytes, against {before:,} of {checkpoint.params_path}",
+        {"path": str(out), "bytes": size, "bytes_before": before},
+        exported.comparison,
+        exported.speedups,
+    )
     return 0

@@ -1,11 +1,9 @@
 """``lstm_ocr_quantize.py``: turn a checkpoint into one of 8 bits, for MXNet."""
 
 import argparse
-import json
-from dataclasses import asdict
 from typing import List, Optional
 
-from ocr_lib.cli.command import add_checkpoint, add_samples, make_parser, run_command
+from ocr_lib.cli.command import add_checkpoint, add_samples, make_parser, run_command, tell_model
 from ocr_lib.errors import OCRError
 from ocr_lib.net.manifest import read_manifest
 
@@ -45,7 +43,7 @@ def _quantize(args: argparse.Namespace) -> int:
     from ocr_lib.net.checkpoint import load_checkpoint, split_params
     from ocr_lib.net.reader import Reader
     from ocr_lib.quant.int8 import quantize
-    from ocr_lib.recognize.comparison import accept_loss, compare, speedup
+    from ocr_lib.recognize.comparison import accept_loss, compare, speedups
     from ocr_lib.train.progress import Progress
     from ocr_lib.train.store import Store
 
@@ -61,13 +59,11 @@ def _quantize(args: argparse.Namespace) -> int:
     accept_loss(comparison, args.max_drop / 100)
     metrics = {} if comparison.accuracy is None else {"accuracy": comparison.accuracy, "cer": comparison.cer or 0.0}
     path = Store(out, previous).commit(checkpoint.recipe, symbol, {"params": params}, Progress(), metrics, is_best=True)
-    gain = {count: speedup(quantized, reader, samples.images[:count]) for count in (1, 128)}
-    if args.json:
-        report = {"path": str(path), **asdict(comparison), "speedup_1": gain[1], "speedup_128": gain[128]}
-        print(json.dumps(report, indent=2))
-    else:
-        print(f"{path} and what belongs to it written; lstm_ocr_infer.py --prefix {out} reads with it")
-        print(comparison.summary())
-        for count, ratio in gain.items():
-            print(f"{ratio:.2f} times as fast as floating point, {count} at a time")
+    tell_model(
+        args.json,
+        f"{path} and what belongs to it written; lstm_ocr_infer.py --prefix {out} reads with it",
+        {"path": str(path)},
+        comparison,
+        speedups(quantized, reader, samples.images),
+    )
     return 0

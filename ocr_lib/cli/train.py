@@ -9,24 +9,23 @@ import time
 from pathlib import Path
 from typing import List, Optional
 
-import numpy as np
-
 from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.export import export
+from ocr_lib.cli.start import Start, add_start_options, find_start
 from ocr_lib.data.plan import DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.data.samples import Samples
 from ocr_lib.data.source import Batch, Task
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import write_atomic
-from ocr_lib.net.manifest import Manifest, Saved, claim, read_recipe
-from ocr_lib.recipe import RENDERERS, Recipe, load_preset, override, parse_setting, preset_names
+from ocr_lib.net.manifest import Saved
+from ocr_lib.preparation import pad
+from ocr_lib.recipe import RENDERERS
 from ocr_lib.train.progress import Progress
 
 logger = logging.getLogger("ocr_lib.train")
 
-DEFAULT_PRESET = "captcha"
 WORKER_NICENESS = 5
 
 
@@ -46,17 +45,11 @@ def main(argv: Optional[List[str]] = None) -> int:
         help="of --train-data, where there is no --val-data",
     )
     add_dataset_options(parser, "data on disk")
-    parser.add_argument("--prefix", default="ocr", help="path that the names of the checkpoint's files begin with")
-    parser.add_argument(
-        "--preset", default=DEFAULT_PRESET, help=f"{', '.join(preset_names())}, or a recipe's JSON file"
-    )
+    add_start_options(parser)
     parser.add_argument("--loss", choices=["ctc", "warpctc"], help="MXNet's CTC loss or Baidu's library (default: ctc)")
     parser.add_argument("--epochs", type=int, help="epochs to train (default: the preset's)")
     parser.add_argument("--lr", type=float, help="learning rate (default: the preset's)")
     parser.add_argument("--seed", type=int, help="of samples and initial parameters (default: the preset's)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe, as in network.hidden=64"
-    )
     parser.add_argument(
         "--num_proc", type=num_proc, default="auto", help="worker processes that render images, or as many as it takes"
     )
@@ -65,8 +58,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     )
     parser.add_argument("--cpu", type=int, help="threads to train with on the CPU (default: one a core)")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to train on; 0 trains on the CPU")
-    parser.add_argument("--resume", action="store_true", help="go on where the run at --prefix stopped or was killed")
-    parser.add_argument("--overwrite", action="store_true", help="replace the run at --prefix")
     parser.add_argument("--target-accuracy", type=float, default=math.inf, help="stop once a validation reaches it")
     parser.add_argument("--time-budget", type=float, default=math.inf, metavar="SECONDS", help="stop after this time")
     parser.add_argument(
@@ -80,11 +71,11 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     began = time.monotonic()
-    manifest = claim(args.prefix, args.resume, args.overwrite)
-    plan = _plan(args, _recipe(args, manifest))
-    recipe = plan.recipe
     if args.cpu is not None:
         _limit_threads(args.cpu)
+    start = find_start(args)
+    plan = _plan(args, start)
+    recipe = plan.recipe
     # The workers start while MXNet loads.
     with OrderedPool[Task, Batch](plan.make_source, args.num_proc, plan.modules, WORKER_NICENESS) as pool:
         from ocr_lib.data.iterator import OCRIter, endless_ranges, epoch_ranges
@@ -95,7 +86,7 @@ def _train(args: argparse.Namespace) -> int:
         from ocr_lib.train.trainer import Limits, Trainer
 
         devices = contexts(args.gpu)
-        store = Store(args.prefix, manifest, args.resume)
+        store = Store(start.prefix, start.manifest, start.goes_on)
         progress = store.progress() or Progress(plan.fonts, data=plan.data)
         if progress.fonts != plan.fonts:
             began_with = ", ".join(progress.fonts) or "data on disk"
@@ -117,9 +108,15 @@ def _train(args: argparse.Namespace) -> int:
             store,
             progress,
             devices,
+            start.pretrained,
         )
         if args.export_on_end:
             export(trainer.checkpoint(), Samples(*validation[0]), is_trained=False)
+        if start.pretrained:
+            new = sorted(set(recipe.text.alphabet) - set(start.pretrained.alphabet))
+            logger.info("Weights of %s; new characters: %s", args.pretrained, ", ".join(map(repr, new)) or "none")
+        if start.prefix != args.prefix:
+            store.branch(args.prefix, start.replaced)
         log = TrainingLog(args.log_dir or Path(f"{args.prefix}-log"), progress.updates, args.quiet)
         try:
             stopped = trainer.run(log, Limits(args.target_accuracy, args.time_budget - (time.monotonic() - began)))
@@ -127,39 +124,22 @@ def _train(args: argparse.Namespace) -> int:
             log.close(progress.history)
     if args.export_on_end and not stopped:
         path = Path(f"{args.prefix}.onnx")
-        samples = Samples(np.concatenate([b.images for b in validation]), [t for b in validation for t in b.texts])
+        images, widths = pad([image[:, :width] for b in validation for image, width in zip(b.images, b.widths)])
+        samples = Samples(images, [text for b in validation for text in b.texts], widths)
         write_atomic(path, export(load_checkpoint(args.prefix, "best"), samples).data)
         logger.info("Exported to %s", path)
     return _conclude(args.prefix, store.best(), stopped)
 
 
-def _plan(args: argparse.Namespace, recipe: Recipe) -> Plan:
+def _plan(args: argparse.Namespace, start: Start) -> Plan:
     if (args.font_path is None) == (args.train_data is None):
         raise OCRError("give either fonts, or --train-data")
     if args.train_data is None:
         if args.val_data is not None:
             raise OCRError("--val-data goes with --train-data; with fonts, other captchas are validated on")
-        return plan_fonts(recipe, args.font_path)
+        return plan_fonts(start.recipe, args.font_path)
     options = DiskOptions(args.train_data, args.val_data, args.format, args.held_out, args.max_problems)
-    chosen = args.resume or any(text.partition("=")[0].strip() == "text.alphabet" for text in args.set)
-    return plan_disk(recipe, options, not chosen, args.num_proc)
-
-
-def _recipe(args: argparse.Namespace, manifest: Optional[Manifest]) -> Recipe:
-    settings = [parse_setting(text) for text in args.set]
-    for key, value in (("loss", args.loss), ("epochs", args.epochs), ("learning_rate", args.lr)):
-        if value is not None:
-            settings.append((f"training.{key}", value))
-    if args.seed is not None:
-        settings.append(("seed", args.seed))
-    if args.renderer is not None:
-        settings.append(("captcha.renderer", args.renderer))
-    if not args.resume:
-        return override(load_preset(args.preset), settings)
-    for key, _ in settings:
-        if not key.startswith("training.") or key in ("training.epoch_size", "training.batch_size"):
-            raise OCRError(f"{key} can't change when a run is resumed")
-    return override(read_recipe(args.prefix, manifest), settings)
+    return plan_disk(start.recipe, options, start.make_alphabet, args.num_proc)
 
 
 def _limit_threads(count: int) -> None:

@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
+import numpy as np
+
 from ocr_lib.data.dataset import Dataset, open_dataset, tell_problems
 from ocr_lib.data.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
 from ocr_lib.data.fonts import find_fonts
@@ -12,7 +14,9 @@ from ocr_lib.data.source import Batch, CaptchaSource, Task, renderer_modules
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256
+from ocr_lib.preparation import Preparation
 from ocr_lib.recipe import Recipe, override
+from ocr_lib.recognize.ctc import required_steps
 
 logger = logging.getLogger("ocr_lib.data")
 
@@ -64,7 +68,14 @@ class DiskOptions(NamedTuple):
 
 
 def plan_fonts(recipe: Recipe, path: Path) -> Plan:
-    """Plan a run on captchas in the font at `path`, or in the fonts of that folder."""
+    """Plan a run on captchas in the font at `path`, or in the fonts of that folder.
+
+    Raises
+    ------
+    OCRError
+        If there are no such fonts, or the longest texts don't fit into the network's time steps.
+    """
+    _check_room(recipe)
     fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
     return Plan(
         recipe,
@@ -76,15 +87,33 @@ def plan_fonts(recipe: Recipe, path: Path) -> Plan:
     )
 
 
-def plan_disk(recipe: Recipe, options: DiskOptions, find_alphabet: bool, num_workers: Optional[int] = None) -> Plan:
+def _check_room(recipe: Recipe) -> None:
+    drawn = np.empty((recipe.captcha.height, recipe.captcha.width))
+    preparation = Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0))
+    steps = preparation.steps(preparation.width_of(drawn))
+    worst = recipe.text.max_length * recipe.text.alphabet[0]
+    if required_steps(worst) > steps:
+        raise OCRError(
+            f"recipe: {len(worst)} times {worst[0]!r} in a row needs {required_steps(worst)} time steps to be aligned, "
+            f"and the network gives {steps}: raise image.width, or lower text.max_length or the pools of "
+            "network.convolutions"
+        )
+
+
+def plan_disk(
+    recipe: Recipe,
+    options: DiskOptions,
+    make_alphabet: Optional[Callable[[str], str]] = None,
+    num_workers: Optional[int] = None,
+) -> Plan:
     """Plan a run on data sets on disk; every sample is looked at once.
 
     Parameters
     ----------
     recipe : Recipe
     options : DiskOptions
-    find_alphabet : bool
-        Let the alphabet be the characters of the training labels, instead of the recipe's.
+    make_alphabet : callable, optional
+        From the sorted characters of the training labels to the alphabet; the recipe's is kept when left out.
     num_workers : int, optional
         Processes that look at the samples.
 
@@ -95,16 +124,15 @@ def plan_disk(recipe: Recipe, options: DiskOptions, find_alphabet: bool, num_wor
     """
     dataset = _open(options.train, options)
     if options.validation is None:
-        train, validation = hold_out(dataset, options.held_out, recipe.seed)
+        parts = [(dataset, part) for part in hold_out(len(dataset), options.held_out, recipe.seed)]
     else:
-        other = _open(options.validation, options)
-        train, validation = Subset(dataset, range(len(dataset))), Subset(other, range(len(other)))
-    train, validation = (_usable(subset, recipe, options, num_workers) for subset in (train, validation))
+        parts = [(other, list(range(len(other)))) for other in (dataset, _open(options.validation, options))]
+    train, validation = (_usable(*part, recipe, options, num_workers) for part in parts)
     texts = train.texts()
     lengths = [len(text) for text in texts + validation.texts()]
     settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
-    if find_alphabet:
-        settings.append(("text.alphabet", "".join(sorted(set("".join(texts))))))
+    if make_alphabet:
+        settings.append(("text.alphabet", make_alphabet("".join(sorted(set("".join(texts)))))))
     recipe = override(recipe, settings)
     unknown = sorted(set("".join(texts)) - set(recipe.text.alphabet))
     if unknown:
@@ -131,18 +159,20 @@ def _open(path: Path, options: DiskOptions) -> Dataset:
     return dataset
 
 
-def _usable(subset: Subset, recipe: Recipe, options: DiskOptions, num_workers: Optional[int]) -> Subset:
+def _usable(
+    dataset: Dataset, indices: List[int], recipe: Recipe, options: DiskOptions, num_workers: Optional[int]
+) -> Subset:
     """Leave out samples that can't be read, or whose text does not fit; name them."""
-    starts = range(0, len(subset.indices), FILES_PER_TASK)
-    tasks = [subset.indices[start : start + FILES_PER_TASK] for start in starts]
-    work = partial(Inspector, subset.dataset, recipe.time_steps)
+    tasks = [indices[start : start + FILES_PER_TASK] for start in range(0, len(indices), FILES_PER_TASK)]
+    work = partial(Inspector, dataset, Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0)))
     with OrderedPool(work, num_workers, [Inspector.__module__]) as pool:
-        faults = [fault for found in pool.map(tasks) for fault in found]
-    named = [fault for fault in faults if fault]
-    tell_problems("Left out", named)
-    if len(named) > options.max_problems * len(faults) or len(named) == len(faults):
+        found = [width for widths in pool.map(tasks) for width in widths]
+    faults = [fault for fault in found if isinstance(fault, str)]
+    tell_problems("Left out", faults)
+    if len(faults) > options.max_problems * len(found) or len(faults) == len(found):
         raise OCRError(
-            f"{len(named)} of {len(faults)} samples can't be used, more than --max-problems {options.max_problems:g}; "
-            f"the first: {named[0]}"
+            f"{len(faults)} of {len(found)} samples can't be used, more than --max-problems {options.max_problems:g}; "
+            f"the first: {faults[0]}"
         )
-    return Subset(subset.dataset, [index for index, fault in zip(subset.indices, faults) if not fault])
+    usable = [(index, width) for index, width in zip(indices, found) if isinstance(width, int)]
+    return Subset(dataset, [index for index, _ in usable], [width for _, width in usable])

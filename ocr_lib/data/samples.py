@@ -11,8 +11,8 @@ from ocr_lib.data.readers import LABELS
 from ocr_lib.data.source import CaptchaSource
 from ocr_lib.errors import OCRError
 from ocr_lib.image import image_files, read_image
+from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe import Recipe
-from ocr_lib.recognize.recognizer import Preparation
 
 _TURNS = ("validation", "test")
 
@@ -23,12 +23,15 @@ class Samples(NamedTuple):
     Attributes
     ----------
     images : numpy.ndarray
-        (N, H, W) uint8, of the network's size.
+        (N, H, W) uint8, as the network reads them.
     texts : list of str, optional
+    widths : numpy.ndarray
+        (N,) int, without padding.
     """
 
     images: np.ndarray
     texts: Optional[List[str]]
+    widths: np.ndarray
 
 
 def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: str, count: int) -> Samples:
@@ -68,7 +71,8 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
         raise OCRError(f"{path} has one image only, and there must be others to compare the models on")
     labels = _labels(path / LABELS[0])
     texts = [labels[file.name] for file in files] if all(file.name in labels for file in files) else None
-    return Samples(np.stack([preparation.prepare(read_image(file)) for file in files]), texts)
+    images, widths = pad([preparation.prepare(read_image(file)) for file in files])
+    return Samples(images, texts, widths)
 
 
 def _labels(path: Path) -> Dict[str, str]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ocr_lib.data.captcha import CaptchaRenderer, num_draws
 from ocr_lib.image import fit
+from ocr_lib.preparation import Preparation
 from ocr_lib.recipe import CaptchaRecipe, Recipe, TextRecipe
 
 Task = Tuple[str, range]
@@ -24,10 +25,13 @@ class Batch(NamedTuple):
         (N, H, W) uint8, dark text on light paper.
     texts : list of str
         What the images say.
+    widths : numpy.ndarray
+        (N,) int, without padding.
     """
 
     images: np.ndarray
     texts: List[str]
+    widths: np.ndarray
 
 
 class Renderer(Protocol):
@@ -112,6 +116,8 @@ class CaptchaSource:
     def __init__(self, recipe: Recipe, fonts: Sequence[Path]) -> None:
         self._recipe = recipe
         self._renderer = make_renderer(recipe.captcha, fonts, recipe.text.alphabet)
+        preparation = Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0))
+        self._width = preparation.width_of(np.empty((recipe.captcha.height, recipe.captcha.width)))
 
     def __call__(self, task: Task) -> Batch:
         """Return the samples of a split with these indices."""
@@ -119,7 +125,7 @@ class CaptchaSource:
         recipe = self._recipe
         draws = sample_draws(split, recipe.seed, indices, recipe.text.max_length)
         texts = draw_texts(recipe.text, draws.text)
-        images = np.empty((len(texts), recipe.image.height, recipe.image.width), np.uint8)
+        images = np.empty((len(texts), recipe.image.height, self._width), np.uint8)
         for image, drawn in zip(images, self._renderer.render(texts, draws.image)):
-            fit(drawn, recipe.image.size, image)
-        return Batch(images, texts)
+            fit(drawn, image.shape[::-1], image)
+        return Batch(images, texts, np.full(len(texts), self._width))

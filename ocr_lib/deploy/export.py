@@ -9,7 +9,7 @@ import onnxruntime
 from ocr_lib.deploy.graph import Graph, Layers, build
 from ocr_lib.deploy.int8 import Int8Layers
 from ocr_lib.deploy.metadata import Metadata, seal
-from ocr_lib.deploy.predictor import INPUT
+from ocr_lib.deploy.predictor import INPUT, WIDTHS
 from ocr_lib.net.weights import Weights, check_weights, fold_batch_norms
 from ocr_lib.recipe import Recipe, encode_json
 from ocr_lib.recognize.recognizer import batches
@@ -23,6 +23,7 @@ def export_onnx(
     is_original: bool = False,
     model_license: str = "not stated",
     calibration: Optional[np.ndarray] = None,
+    widths: Optional[np.ndarray] = None,
 ) -> bytes:
     """Turn a trained network into an ONNX file.
 
@@ -37,6 +38,8 @@ def export_onnx(
         For the file's metadata.
     calibration : numpy.ndarray, optional
         (N, H, W) uint8. With these images to take the ranges of activations from, the network is quantized to 8 bits.
+    widths : numpy.ndarray, optional
+        (N,) int, of these images without padding; all W when left out.
 
     Returns
     -------
@@ -54,13 +57,15 @@ def export_onnx(
     metadata = Metadata(recipe.text.alphabet, encode_json(recipe).decode(), is_original, precision, model_license)
     model = build(Layers(Graph(), recipe, folded)).model(recipe, metadata)
     if calibration is not None:
-        peaks = _peaks(model, len(recipe.network.convolutions), calibration)
+        peaks = _peaks(model, len(recipe.network.convolutions), calibration, widths)
         model = build(Int8Layers(Graph(), recipe, folded, peaks)).model(recipe, metadata)
     onnx.checker.check_model(model, full_check=True)
     return seal(model.SerializeToString())
 
 
-def _peaks(model: "onnx.ModelProto", num_convolutions: int, images: np.ndarray) -> List[float]:
+def _peaks(
+    model: "onnx.ModelProto", num_convolutions: int, images: np.ndarray, widths: Optional[np.ndarray]
+) -> List[float]:
     """Return the largest value behind the ReLU of each convolution."""
     if not num_convolutions:
         return []
@@ -69,6 +74,8 @@ def _peaks(model: "onnx.ModelProto", num_convolutions: int, images: np.ndarray) 
     watched.CopyFrom(model)
     watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     session = onnxruntime.InferenceSession(watched.SerializeToString(), providers=["CPUExecutionProvider"])
-    outputs = (session.run(names, {INPUT: batch}) for batch in batches(images, _BATCH_SIZE))
-    peaks = np.array([[output.max() for output in found] for found in outputs])
+    inputs = {INPUT: images, WIDTHS: np.full(len(images), images.shape[2]) if widths is None else widths}
+    wanted = [node.name for node in model.graph.input]
+    parts = (dict(zip(wanted, part)) for part in zip(*(batches(inputs[name], _BATCH_SIZE) for name in wanted)))
+    peaks = np.array([[output.max() for output in session.run(names, part)] for part in parts])
     return [float(peak) or 1.0 for peak in peaks.max(axis=0)]  # where all is 0, any scale will do

@@ -1,17 +1,21 @@
 """The ONNX graph of a network, node by node from its recipe and weights.
 
-``images`` (N, H, W) uint8 come in, ``log_probabilities`` (T', N, C) float32 go out; N and W are free. The opset is 13,
-which every ONNX Runtime since 1.7 runs.
+``images`` (N, H, W) uint8 come in, ``log_probabilities`` (T', N, C) float32 go out; N and W are free. Where the recipe
+fixes no width, ``widths`` (N,) int64 come in too, of the images without padding. The opset is 13, which every ONNX
+Runtime since 1.7 runs.
 """
 
 from typing import Any, Dict, List, Sequence, Union
 
 import numpy as np
 import onnx
+from numpy.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
+from ocr_lib.alphabet import BLANK
 from ocr_lib.deploy.metadata import Metadata
-from ocr_lib.deploy.predictor import INPUT, OUTPUT
+from ocr_lib.deploy.predictor import INPUT, OUTPUT, WIDTHS
+from ocr_lib.geometry import Shrinkage
 from ocr_lib.net.weights import Weights, direction_names
 from ocr_lib.recipe import Recipe
 
@@ -19,6 +23,7 @@ OPSET = 13
 IR_VERSION = 7
 # MXNet's gates are in the order i, f, c, o, and ONNX's i, o, f, c.
 _GATES = [0, 3, 1, 2]
+_NEVER = -1e4  # the logit of classes that have no probability
 
 
 class Graph:
@@ -43,10 +48,12 @@ class Graph:
 
     def model(self, recipe: Recipe, metadata: Metadata) -> "onnx.ModelProto":
         """Return the whole as a model."""
-        images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", recipe.image.height, "W"])
+        inputs = [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", recipe.image.height, "W"])]
+        if recipe.image.width is None:
+            inputs.append(helper.make_tensor_value_info(WIDTHS, TensorProto.INT64, ["N"]))
         shape: List[Union[int, str, None]] = ["T", "N", recipe.alphabet.num_classes]
         outputs = [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, shape)]
-        graph = helper.make_graph(self._nodes, recipe.name, [images], outputs, self._constants)
+        graph = helper.make_graph(self._nodes, recipe.name, inputs, outputs, self._constants)
         domains = sorted({node.domain for node in self._nodes})
         opsets = [helper.make_opsetid(domain, 1 if domain else OPSET) for domain in domains]
         model = helper.make_model(graph, producer_name="ocr-lib", opset_imports=opsets, ir_version=IR_VERSION)
@@ -69,11 +76,12 @@ class Layers:
         self.graph = graph
         self.recipe = recipe
         self.weights = weights
+        self.steps = ""  # the name of each sample's time steps (N,) int32, where there is padding
 
     def convolution(self, index: int, features: str) -> str:
         """Add a convolution, ReLU and max pooling: (N, C, H, W) in, (N, K, H', W') out."""
         parameters = self.graph.constants(f"conv{index}", weight=self.kernel(index), bias=self.bias(index))
-        name = self.graph.add("Conv", [features, *parameters], f"conv{index}", pads=[1, 1, 1, 1])
+        name = self.graph.add("Conv", [features, *parameters], f"conv{index}", pads=self.pads(index))
         return self.pool(index, self.graph.add("Relu", [name], f"relu{index}"))
 
     def sequence(self, features: str) -> str:
@@ -81,9 +89,9 @@ class Layers:
         return self.graph.add("Transpose", [features], "columns", perm=[3, 0, 1, 2])
 
     def lstm(self, layer: int, sequence: str) -> str:
-        """Add an LSTM layer: (T, N, F) in, (T, D, N, H) out."""
+        """Add an LSTM layer: (T, N, F) in, (T, directions, N, H) out."""
         arrays = {kind: np.stack(self.lstm_weights(layer, kind)) for kind in "WRB"}
-        operands = [sequence, *self.graph.constants(f"lstm{layer}", **arrays)]
+        operands = [sequence, *self.graph.constants(f"lstm{layer}", **arrays), self.steps]
         return self.graph.add("LSTM", operands, f"lstm{layer}", **self.lstm_attributes())
 
     def classifier(self, sequence: str) -> str:
@@ -93,11 +101,21 @@ class Layers:
         product = self.graph.add("MatMul", [sequence, weight_name], "pred_fc_product")
         return self.graph.add("Add", [product, bias_name], "pred_fc")
 
+    def feature_type(self) -> DTypeLike:
+        """Return the type of what convolutions give."""
+        return np.float32
+
     def pool(self, index: int, features: str) -> str:
         """Add the max pooling of a convolution."""
         steps, rows = self.recipe.network.convolutions[index].pool
         window = [rows, steps]
         return self.graph.add("MaxPool", [features], f"pool{index}", kernel_shape=window, strides=window)
+
+    def pads(self, index: int) -> List[int]:
+        """Return how many rows and columns of zeros are put before the features of a convolution, and behind."""
+        convolution = self.recipe.network.convolutions[index]
+        steps, rows = (size // 2 * convolution.padding for size in convolution.kernel)
+        return [rows, steps, rows, steps]
 
     def kernel(self, index: int) -> np.ndarray:
         """Return a convolution's weights, (K, C, rows, columns): MXNet's network has time steps before rows."""
@@ -124,17 +142,80 @@ class Layers:
 def build(layers: Layers) -> Graph:
     """Build the graph of a whole network from its layers."""
     graph, recipe = layers.graph, layers.recipe
+    padding = _Padding(graph) if recipe.image.width is None else None
     (axis,) = graph.constants("channel", axis=np.array([1]))
     features = graph.add("Unsqueeze", [_normalised(graph, recipe), axis], "images_4d")  # (N, 1, H, W)
-    for i in range(len(recipe.network.convolutions)):
+    if padding:
+        features = padding.zero_behind(features, np.float32)
+    for i, convolution in enumerate(recipe.network.convolutions):
         features = layers.convolution(i, features)
+        if padding:
+            padding.shrink(convolution.shrinkage(0))
+            features = padding.zero_behind(features, layers.feature_type())
+    if padding:
+        layers.steps = graph.add("Cast", [padding.widths], "steps", to=TensorProto.INT32)
     (shape,) = graph.constants("sequence", shape=np.array([0, 0, -1]))
     sequence = graph.add("Reshape", [layers.sequence(features), shape], "sequence")  # (T', N, K F')
     for layer in range(recipe.network.layers):
-        directions = graph.add("Transpose", [layers.lstm(layer, sequence)], f"lstm{layer}_by_sample", perm=[0, 2, 1, 3])
-        sequence = graph.add("Reshape", [directions, shape], f"lstm{layer}_joined")  # (T', N, D H)
-    graph.add("LogSoftmax", [layers.classifier(sequence)], OUTPUT, axis=-1)
+        directions = layers.lstm(layer, sequence)  # (T', directions, N, H)
+        if recipe.network.bidirectional and recipe.network.merge == "sum":
+            sequence = graph.add("ReduceSum", [directions, axis], f"lstm{layer}_summed", keepdims=0)  # (T', N, H)
+            continue
+        by_sample = graph.add("Transpose", [directions], f"lstm{layer}_by_sample", perm=[0, 2, 1, 3])
+        sequence = graph.add("Reshape", [by_sample, shape], f"lstm{layer}_joined")  # (T', N, D)
+    logits = layers.classifier(sequence)
+    if padding:
+        logits = padding.blank_behind(logits, recipe.alphabet.num_classes)
+    graph.add("LogSoftmax", [logits], OUTPUT, axis=-1)
     return graph
+
+
+class _Padding:
+    """Adds what makes the output of a sample the same in any batch, as `ocr_lib.net.build` tells.
+
+    Attributes
+    ----------
+    widths : str
+        The name of each sample's width, (N,) int64, at the layer that was added last.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._count = 0
+        self.widths = WIDTHS
+
+    def shrink(self, shrinkage: Shrinkage) -> None:
+        """Take into account what a convolution does to widths."""
+        self._count += 1
+        name = f"widths{self._count}"
+        lost, pool = self._graph.constants(name, **{key: np.array(n) for key, n in shrinkage._asdict().items()})
+        left = self._graph.add("Sub", [self.widths, lost], f"{name}_left")
+        self.widths = self._graph.add("Div", [left, pool], name)
+
+    def zero_behind(self, features: str, dtype: DTypeLike) -> str:
+        """Set features (N, K, F', T') behind each sample's end to 0."""
+        name = f"{features}_masked"
+        (zero,) = self._graph.constants(name, zero=np.zeros((), dtype))
+        return self._graph.add("Where", [self._inside(features, 3, [1, 2, 3]), features, zero], name)
+
+    def blank_behind(self, logits: str, num_classes: int) -> str:
+        """Let the blank have all probability behind each sample's end: logits (T', N, C) in and out."""
+        blank = np.full(num_classes, _NEVER, np.float32)
+        blank[BLANK] = 0
+        (name,) = self._graph.constants("blank", logits=blank)
+        inside = self._graph.add("Transpose", [self._inside(logits, 0, [1, 2])], "inside", perm=[2, 0, 1])
+        return self._graph.add("Where", [inside, logits, name], "logits_masked")
+
+    def _inside(self, tensor: str, axis: int, unsqueezed: List[int]) -> str:
+        """Return which steps along an axis are before each sample's end: (N, T'), with more axes in the places of 1."""
+        name = f"{tensor}_ends"
+        numbers = {"axis": np.array(axis), "begin": np.array(0), "by": np.array(1), "axes": np.array(unsqueezed)}
+        axis_name, begin, by, axes = self._graph.constants(name, **numbers)
+        shape = self._graph.add("Shape", [tensor], f"{name}_shape")
+        size = self._graph.add("Gather", [shape, axis_name], f"{name}_size")
+        steps = self._graph.add("Range", [begin, size, by], f"{name}_steps")
+        ends = self._graph.add("Unsqueeze", [self.widths, axes], name)
+        return self._graph.add("Less", [steps, ends], f"{name}_inside")
 
 
 def _normalised(graph: Graph, recipe: Recipe) -> str:

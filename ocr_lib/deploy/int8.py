@@ -3,6 +3,7 @@
 from typing import List, Sequence, Tuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 from onnx import TensorProto
 
 from ocr_lib.deploy.graph import Graph, Layers
@@ -51,7 +52,7 @@ class Int8Layers(Layers):
         weight = self.graph.constants(name, weight=kernel, weight_scale=scales, weight_zero=zeros)
         operands = [features, *before, *weight, *self._quantization, *self.graph.constants(name, bias=bias)]
         # Its output has no values below zero, so quantizing it is the ReLU.
-        return self.pool(index, self.graph.add("QLinearConv", operands, name, pads=[1, 1, 1, 1]))
+        return self.pool(index, self.graph.add("QLinearConv", operands, name, pads=self.pads(index)))
 
     def _first_convolution(self, features: str) -> str:
         """Add the convolution of the image's one channel, which ONNX Runtime is faster at in floating point.
@@ -62,10 +63,14 @@ class Int8Layers(Layers):
         self._set_quantization("conv0_output", self._peaks[0] / 255)
         parameters = {"weight": self.kernel(0) / self._scale, "bias": self.bias(0) / self._scale + 0.5}
         operands = self.graph.constants("conv0", **{key: a.astype(np.float32) for key, a in parameters.items()})
-        convolved = self.graph.add("Conv", [features, *operands], "conv0", pads=[1, 1, 1, 1])
+        convolved = self.graph.add("Conv", [features, *operands], "conv0", pads=self.pads(0))
         bounds = self.graph.constants("uint8", least=np.array(0, np.float32), most=np.array(255, np.float32))
         clipped = self.graph.add("Clip", [convolved, *bounds], "relu0")
         return self.graph.add("Cast", [self.pool(0, clipped)], "pool0_uint8", to=TensorProto.UINT8)
+
+    def feature_type(self) -> DTypeLike:
+        """Return the type of what convolutions give."""
+        return np.uint8
 
     def sequence(self, features: str) -> str:
         """Turn features (N, K, F', T') into a sequence (T', N, F', K), filters innermost as ONNX Runtime has them."""
@@ -74,7 +79,7 @@ class Int8Layers(Layers):
         return self.graph.add("Transpose", [features], "columns", perm=[3, 0, 2, 1])
 
     def lstm(self, layer: int, sequence: str) -> str:
-        """Add an LSTM layer: (T, N, F) in, (T, D, N, H) out."""
+        """Add an LSTM layer: (T, N, F) in, (T, directions, N, H) out."""
         name = f"lstm{layer}"
         operands, scales = [sequence], []
         for kind in "WR":
@@ -83,8 +88,8 @@ class Int8Layers(Layers):
             operands += self.graph.constants(name, **{kind: np.stack(values)})
             scales += self.graph.constants(name, **{f"{kind}_scale": np.stack(by_unit), f"{kind}_zero": zeros})
         operands += self.graph.constants(name, B=np.stack(self.lstm_weights(layer, "B")))
-        unused = ["", "", "", ""]  # lengths, states before the first time step, peepholes
-        operands += [*unused, *scales]
+        unused = ["", "", ""]  # states before the first time step, peepholes
+        operands += [self.steps, *unused, *scales]
         return self.graph.add("DynamicQuantizeLSTM", operands, name, _MICROSOFT, **self.lstm_attributes())
 
     def lstm_weights(self, layer: int, kind: str) -> List[np.ndarray]:

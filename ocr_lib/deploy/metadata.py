@@ -9,7 +9,8 @@ from typing import Dict, NamedTuple, Tuple
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.errors import OCRError
-from ocr_lib.recognize.recognizer import Preparation
+from ocr_lib.geometry import Shrinkage
+from ocr_lib.preparation import Preparation
 
 FORMAT = "ocr-lib onnx 1"
 _NO_DIGEST = b"0" * 64
@@ -45,8 +46,13 @@ class Metadata(NamedTuple):
     @property
     def preparation(self) -> Preparation:
         """What the network wants of an image."""
-        image = json.loads(self.recipe)["image"]
-        return Preparation((int(image["width"]), int(image["height"])), self.is_original)
+        recipe = json.loads(self.recipe)
+        image = recipe["image"]
+        shrinkage = tuple(
+            Shrinkage(0 if layer.get("padding", True) else layer["kernel"][0] - 1, layer["pool"][0])
+            for layer in recipe["network"]["convolutions"]
+        )
+        return Preparation((image["width"], image["height"]), self.is_original, shrinkage)
 
 
 def seal(data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import List, Sequence, Union, overload
+from typing import List, Optional, Sequence, Union, overload
 
 import numpy as np
 import onnxruntime
@@ -17,7 +17,7 @@ from ocr_lib.recognize.reading import Reading
 from ocr_lib.recognize.recognizer import Recognizer, batches
 
 Image = Union[str, Path, bytes, np.ndarray]
-INPUT, OUTPUT = "images", "log_probabilities"
+INPUT, WIDTHS, OUTPUT = "images", "widths", "log_probabilities"
 # An LSTM's time step is too little work to be shared among threads, so each thread has images of its own; so few that
 # what a step computes stays in the fastest caches.
 _PART = 16
@@ -71,8 +71,8 @@ class Predictor(Recognizer):
             raise OCRError(f"{name}: the metadata is no text: not a model of ours, or damaged") from error
         super().__init__(alphabet, self.metadata.preparation, batch_size, decode)
         self._max_pixels = max_pixels
-        width, height = self.preparation.size
-        self.probabilities(np.zeros((1, height, width), np.uint8))  # the first run is slow: memory, choice of kernels
+        first = self.preparation.prepare(np.zeros((1, 1), np.uint8))
+        self.probabilities(first[None])  # the first run is slow: memory, choice of kernels
 
     @overload
     def predict(self, images: Image) -> Reading: ...  # type: ignore[overload-overlap]
@@ -97,19 +97,22 @@ class Predictor(Recognizer):
             return self.read([self._load(images, "the image")])[0]
         return self.read([self._load(image, f"image {i}") for i, image in enumerate(images)])
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Put images of the network's size, (N, H, W) uint8, through it; returns (T', N, C) float32."""
-        return np.exp(self.log_probabilities(images))
+    def probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
+        """Put prepared images, (N, H, W) uint8, through the network; returns (T', N, C) float32."""
+        return np.exp(self.log_probabilities(images, widths))
 
-    def log_probabilities(self, images: np.ndarray) -> np.ndarray:
+    def log_probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
         """Return the natural logarithms of `probabilities`, as the model gives them."""
-        parts = batches(images, _PART)
-        if len(parts) == 1:
-            return self._run(images)
-        return np.concatenate(list(self._threads.map(self._run, parts)), axis=1)
+        if widths is None:
+            widths = np.full(len(images), images.shape[2])
+        parts = batches(images, _PART), batches(widths, _PART)
+        if len(parts[0]) == 1:
+            return self._run(images, widths)
+        return np.concatenate(list(self._threads.map(self._run, *parts)), axis=1)
 
-    def _run(self, images: np.ndarray) -> np.ndarray:
-        return self._session.run([OUTPUT], {INPUT: images})[0]
+    def _run(self, images: np.ndarray, widths: np.ndarray) -> np.ndarray:
+        feeds = {INPUT: images, WIDTHS: widths} if self.preparation.size[0] is None else {INPUT: images}
+        return self._session.run([OUTPUT], feeds)[0]
 
     def _load(self, image: Image, name: str) -> np.ndarray:
         if isinstance(image, (str, Path)):

@@ -2,10 +2,15 @@
 
 The training symbol has two outputs: the class probabilities of every time step, without gradient, and the CTC cost of
 every sample. The logits in between are called ``pred_fc_output``, which is where `inference_symbol` cuts.
+
+Where the width of images is not fixed, batches are padded, and a second input says how wide each image is. What lies
+behind an image's end is zero for every convolution, as what lies around an image is, and LSTM layers that read from the
+end begin at the image's own. Behind it the network says blank, for certain. So a sample's output is the same in any
+batch, and loss, decoders and metrics need not know of padding.
 """
 
 from functools import partial
-from typing import Sequence
+from typing import Optional, Sequence
 
 from ocr_lib.mx import mx
 from ocr_lib.net.loss import ctc_cost
@@ -14,12 +19,14 @@ from ocr_lib.net.weights import BATCH_NORM_EPSILON
 from ocr_lib.recipe import Convolution, Recipe
 
 LOGITS = "pred_fc_output"
+_NEVER = -1e4  # the logit of classes that have no probability
 
 
 def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
     """Return the network with its loss.
 
-    Inputs are ``data`` (N, T, F) and ``label`` (N, L); outputs are the probabilities (T', N, C) and the costs (N,).
+    Inputs are ``data`` (N, T, F), ``label`` (N, L) and, if the recipe fixes no width, ``widths`` (N,); outputs are the
+    probabilities (T', N, C) and the costs (N,).
 
     Raises
     ------
@@ -29,7 +36,7 @@ def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
     logits = _logits(recipe)  # (T', N, C)
     with mx.AttrScope(__layout__="TNC"):  # tells a Module on several devices which axis its batches were split along
         probabilities = mx.sym.BlockGrad(mx.sym.softmax(logits, axis=-1), name="softmax")
-    cost = ctc_cost(logits, mx.sym.Variable("label"), recipe.time_steps, recipe.text.max_length, recipe.training.loss)
+    cost = ctc_cost(logits, mx.sym.Variable("label"), _time_steps(recipe), recipe.text.max_length, recipe.training.loss)
     return mx.sym.Group([probabilities, cost])
 
 
@@ -51,11 +58,13 @@ def folded_symbol(recipe: Recipe, gain: float = 1.0, shift: float = 0.0) -> "mx.
     """
     network = recipe.network
     data = mx.sym.Variable("data")  # (N, T, F)
-    sequence = mx.sym._internal._mul_scalar(_sequence(data, network.convolutions, True), scalar=gain, name="features")
-    if network.cell == "fused":
-        hidden = packed_lstm(sequence, network)
-    else:
-        hidden = lstm_layers(sequence, recipe.time_steps, recipe.features, network)
+    sequence = _sequence(data, None, network.convolutions, True)
+    sequence = mx.sym._internal._mul_scalar(sequence, scalar=gain, name="features")
+    hidden = (
+        packed_lstm(sequence, network)
+        if network.cell == "fused"
+        else lstm_layers(sequence, recipe.time_steps, recipe.features, network)
+    )
     return _classifier(mx.sym._internal._plus_scalar(hidden, scalar=shift, name="hidden"), recipe)
 
 
@@ -65,30 +74,90 @@ def inference_symbol(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
 
 
 def _logits(recipe: Recipe) -> "mx.sym.Symbol":
+    network = recipe.network
     data = mx.sym.Variable("data")  # (N, T, F)
-    sequence = _sequence(data, recipe.network.convolutions, False)
-    return _classifier(lstm_layers(sequence, recipe.time_steps, recipe.features, recipe.network), recipe)
+    widths = mx.sym.Variable("widths") if recipe.image.width is None else None  # (N,)
+    ends = _ends(widths, network.convolutions)
+    sequence = _sequence(data, widths, network.convolutions, False)
+    hidden = lstm_layers(sequence, _time_steps(recipe), recipe.features, network, ends)  # (T', N, D)
+    if network.output_norm:
+        hidden = mx.sym.BatchNorm(hidden, axis=2, fix_gamma=False, eps=BATCH_NORM_EPSILON, momentum=0.9, name="pred_bn")
+    if network.dropout:
+        hidden = mx.sym.Dropout(hidden, p=network.dropout)
+    if ends is None:
+        return _classifier(hidden, recipe)
+    return _blank_behind(_classifier(hidden, recipe, "pred"), ends)
 
 
-def _classifier(hidden: "mx.sym.Symbol", recipe: Recipe) -> "mx.sym.Symbol":
-    return mx.sym.FullyConnected(hidden, num_hidden=recipe.alphabet.num_classes, flatten=False, name="pred_fc")
+def _time_steps(recipe: Recipe) -> Optional[int]:
+    return None if recipe.image.width is None else recipe.time_steps
 
 
-def _sequence(data: "mx.sym.Symbol", convolutions: Sequence[Convolution], folded: bool) -> "mx.sym.Symbol":
+def _classifier(hidden: "mx.sym.Symbol", recipe: Recipe, name: str = "pred_fc") -> "mx.sym.Symbol":
+    weight, bias = (mx.sym.Variable(f"pred_fc_{kind}") for kind in ("weight", "bias"))
+    classes = recipe.alphabet.num_classes
+    return mx.sym.FullyConnected(hidden, weight, bias, num_hidden=classes, flatten=False, name=name)
+
+
+def _blank_behind(logits: "mx.sym.Symbol", ends: "mx.sym.Symbol") -> "mx.sym.Symbol":
+    """Let the blank have all probability behind each sample's end."""
+    parts = [mx.sym.slice_axis(logits, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, None))]
+    masked = [
+        mx.sym.SequenceMask(part, ends, use_sequence_length=True, value=value)
+        for part, value in zip(parts, (0.0, _NEVER))
+    ]
+    return mx.sym.concat(*masked, dim=2, name=LOGITS.replace("_output", ""))
+
+
+def _ends(widths: Optional["mx.sym.Symbol"], convolutions: Sequence[Convolution]) -> Optional["mx.sym.Symbol"]:
+    """Return how many time steps (N,) the convolutions leave of images."""
+    if widths is not None:
+        for lost, pool in (convolution.shrinkage(0) for convolution in convolutions):
+            widths = mx.sym.floor((widths - lost) / pool)
+    return widths
+
+
+def _sequence(
+    data: "mx.sym.Symbol", widths: Optional["mx.sym.Symbol"], convolutions: Sequence[Convolution], folded: bool
+) -> "mx.sym.Symbol":
     """Return the feature sequence (T', N, F'); without convolutions the columns themselves."""
     if not convolutions:
         return mx.sym.transpose(data, axes=(1, 0, 2))  # (T, N, F)
     features = mx.sym.expand_dims(data, axis=1)  # (N, 1, T, F)
-    for i, (filters, pool) in enumerate((c.filters, c.pool) for c in convolutions):
-        features = mx.sym.Convolution(
-            features, num_filter=filters, kernel=(3, 3), pad=(1, 1), no_bias=not folded, name=f"conv{i}"
-        )
-        if not folded:
-            features = mx.sym.BatchNorm(features, fix_gamma=False, eps=BATCH_NORM_EPSILON, momentum=0.9, name=f"bn{i}")
-        # The order of these two does not matter to the result. For training this one leaves less to do; for inference
-        # MXNet fuses the ReLU with a convolution right before it.
-        relu = partial(mx.sym.Activation, act_type="relu", name=f"relu{i}")
-        pooling = partial(mx.sym.Pooling, kernel=pool, stride=pool, pool_type="max", name=f"pool{i}")
-        features = pooling(relu(features)) if folded else relu(pooling(features))
+    for i, convolution in enumerate(convolutions):
+        features = _convolution(features, convolution, i, folded)
+        if widths is not None:
+            widths = _ends(widths, [convolution])
+            features = _zero_behind(features, widths, convolution.filters)
     # (N, K, T', F') -> (T', N, K F')
     return mx.sym.reshape(mx.sym.transpose(features, axes=(2, 0, 1, 3)), shape=(0, 0, -3))
+
+
+def _convolution(features: "mx.sym.Symbol", convolution: Convolution, i: int, folded: bool) -> "mx.sym.Symbol":
+    """Put a convolution, batch normalisation, ReLU and pooling on features (N, K, T, F)."""
+    kernel = convolution.kernel
+    has_norm = convolution.batch_norm and not folded
+    features = mx.sym.Convolution(
+        features,
+        num_filter=convolution.filters,
+        kernel=kernel,
+        pad=tuple(size // 2 * convolution.padding for size in kernel),
+        no_bias=has_norm,
+        name=f"conv{i}",
+    )
+    if has_norm:
+        features = mx.sym.BatchNorm(features, fix_gamma=False, eps=BATCH_NORM_EPSILON, momentum=0.9, name=f"bn{i}")
+    # The order of these two does not matter to the result. For training this one leaves less to do; for inference
+    # MXNet fuses the ReLU with a convolution right before it.
+    relu = partial(mx.sym.Activation, act_type="relu", name=f"relu{i}")
+    pool = convolution.pool
+    pooling = partial(mx.sym.Pooling, kernel=pool, stride=pool, pool_type="max", name=f"pool{i}")
+    return pooling(relu(features)) if folded else relu(pooling(features))
+
+
+def _zero_behind(features: "mx.sym.Symbol", ends: "mx.sym.Symbol", filters: int) -> "mx.sym.Symbol":
+    """Set features (N, K, T, F) behind each sample's end to 0."""
+    columns = mx.sym.reshape(features, shape=(-3, 0, 0))  # (N K, T, F)
+    by_filter = mx.sym.repeat(ends, repeats=filters, axis=0)  # (N K,)
+    masked = mx.sym.SequenceMask(columns, by_filter, use_sequence_length=True, axis=1)
+    return mx.sym.reshape(masked, shape=(-4, -1, filters, 0, 0))

@@ -13,8 +13,8 @@ from ocr_lib.net import warpctc  # noqa: F401  (a symbol trained with warpctc lo
 from ocr_lib.net.build import LOGITS
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
 from ocr_lib.net.weights import Weights, check_weights, from_original
+from ocr_lib.preparation import Preparation
 from ocr_lib.recipe import Recipe, load_preset, override
-from ocr_lib.recognize.recognizer import Preparation
 
 Arrays = Dict[str, "mx.nd.NDArray"]
 
@@ -45,7 +45,7 @@ class Checkpoint(NamedTuple):
     @property
     def preparation(self) -> Preparation:
         """What the network wants of an image."""
-        return Preparation(self.recipe.image.size, self.is_original)
+        return Preparation(self.recipe.image.size, self.is_original, self.recipe.network.shrinkage(0))
 
 
 def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:

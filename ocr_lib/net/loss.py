@@ -1,10 +1,14 @@
 """Connectionist temporal classification (Graves et al. 2006) as the head of a training symbol."""
 
+from typing import Optional
+
 from ocr_lib.mx import mx
 from ocr_lib.net import warpctc
 
 
-def ctc_cost(logits: "mx.sym.Symbol", label: "mx.sym.Symbol", steps: int, width: int, loss: str) -> "mx.sym.Symbol":
+def ctc_cost(
+    logits: "mx.sym.Symbol", label: "mx.sym.Symbol", steps: Optional[int], width: int, loss: str
+) -> "mx.sym.Symbol":
     """Put a CTC loss on logits.
 
     Parameters
@@ -14,10 +18,10 @@ def ctc_cost(logits: "mx.sym.Symbol", label: "mx.sym.Symbol", steps: int, width:
     label : mxnet.symbol.Symbol
         (N, L), padded with 0; L at most T.
     steps, width : int
-        T and L.
+        T, None if it is not fixed, and L.
     loss : {"ctc", "warpctc"}
-        MXNet's own operator, or Baidu's library: the native operator where this MXNet was built with it, else the
-        plugin in `ocr_lib.net.warpctc`.
+        MXNet's own operator, or Baidu's library: the native operator where this MXNet was built with it and the sizes
+        are fixed, else the plugin in `ocr_lib.net.warpctc`.
 
     Returns
     -------
@@ -29,7 +33,7 @@ def ctc_cost(logits: "mx.sym.Symbol", label: "mx.sym.Symbol", steps: int, width:
     OCRError
         If the loss is warpctc and its library is not to be had.
     """
-    if loss == "warpctc" and not warpctc.has_native():
+    if loss == "warpctc" and (steps is None or not warpctc.has_native()):
         return mx.sym.MakeLoss(warpctc.warpctc_loss(logits, label), name="cost")
     cost = mx.sym.contrib.ctc_loss(logits, label, blank_label="first", name="ctc_loss")
     if loss == "ctc":

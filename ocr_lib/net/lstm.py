@@ -5,7 +5,8 @@ The cell is that of Hochreiter and Schmidhuber 1997 with the forget gate of Gers
 are the gates in MXNet's order: input, forget, cell, output. States are zero before the first time step.
 """
 
-from typing import Any, List, NamedTuple
+from functools import partial
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.mx import mx
 from ocr_lib.recipe import NetworkRecipe
@@ -20,34 +21,43 @@ class Direction(NamedTuple):
     h2h_bias: Any  # (4 H,)
 
 
-def lstm_layers(data: "mx.sym.Symbol", steps: int, features: int, recipe: NetworkRecipe) -> "mx.sym.Symbol":
+def lstm_layers(
+    data: "mx.sym.Symbol",
+    steps: Optional[int],
+    features: int,
+    recipe: NetworkRecipe,
+    ends: Optional["mx.sym.Symbol"] = None,
+) -> "mx.sym.Symbol":
     """Put the recipe's LSTM layers on a sequence.
 
     Parameters
     ----------
     data : mxnet.symbol.Symbol
         (T, N, F).
-    steps, features : int
-        T and F.
+    steps : int, optional
+        T, which the unrolled graph needs.
+    features : int
+        F.
+    recipe : NetworkRecipe
+    ends : mxnet.symbol.Symbol, optional
+        (N,), the time steps of each sample, T at most: what comes behind them changes nothing. All T when left out.
 
     Returns
     -------
     mxnet.symbol.Symbol
-        (T, N, H), or (T, N, 2 H) if the recipe is bidirectional, forward outputs first.
+        (T, N, D), D being the network's width; of two directions that are concatenated the forward one comes first.
     """
-    width = recipe.hidden * (1 + recipe.bidirectional)
-    layers = [
-        _parameters(layer, features if layer == 0 else width, recipe.hidden, recipe.bidirectional)
-        for layer in range(recipe.layers)
-    ]
-    if recipe.cell == "fused":
-        return _fused(data, layers, recipe.hidden)
-    for layer, directions in enumerate(layers):
-        outputs = [
-            _unrolled(data, steps, parameters, recipe.hidden, f"l{layer}{'_r' * reverse}_", bool(reverse))
-            for reverse, parameters in enumerate(directions)
-        ]
-        data = mx.sym.concat(*outputs, dim=2) if recipe.bidirectional else outputs[0]  # (T, N, D H)
+    for layer in range(recipe.layers):
+        if recipe.dropout:
+            data = mx.sym.Dropout(data, p=recipe.dropout)
+        directions = _parameters(layer, recipe.width if layer else features, recipe.hidden, recipe.bidirectional)
+        if recipe.cell == "unrolled":
+            assert steps is not None
+            data = _merged(_unrolled_layer(data, steps, directions, layer, recipe.hidden), recipe)
+        elif ends is None or not recipe.bidirectional:
+            data = _fused(data, directions, recipe, f"l{layer}")
+        else:
+            data = _merged(_to_own_ends(data, directions, recipe, ends, layer), recipe)
     return data
 
 
@@ -60,13 +70,45 @@ def _parameters(layer: int, features: int, hidden: int, bidirectional: bool) -> 
     ]
 
 
-def _fused(data: "mx.sym.Symbol", layers: List[List[Direction]], hidden: int) -> "mx.sym.Symbol":
-    directions = [direction for layer in layers for direction in layer]
-    # The operator wants one vector: all weights by layer and direction, then all biases in the same order.
+def _merged(outputs: Sequence["mx.sym.Symbol"], network: NetworkRecipe) -> "mx.sym.Symbol":
+    """Merge the outputs (T, N, H) of a layer's directions."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return mx.sym.concat(*outputs, dim=2) if network.merge == "concat" else outputs[0] + outputs[1]
+
+
+def _fused(
+    data: "mx.sym.Symbol", directions: Sequence[Direction], network: NetworkRecipe, name: str
+) -> "mx.sym.Symbol":
+    # The operator wants one vector: all weights by direction, then all biases in the same order.
     weights = [mx.sym.reshape(w, shape=(-1,)) for d in directions for w in (d.i2h_weight, d.h2h_weight)]
     biases = [b for d in directions for b in (d.i2h_bias, d.h2h_bias)]
     packed = mx.sym._internal._rnn_param_concat(*weights, *biases, dim=0)
-    return _operator(data, packed, len(layers), hidden, len(layers[0]) == 2, "lstm")
+    output = _operator(data, packed, network.hidden, len(directions) == 2, f"{name}_lstm")
+    return _both_halves(output, network) if len(directions) == 2 else output
+
+
+def _both_halves(output: "mx.sym.Symbol", network: NetworkRecipe) -> "mx.sym.Symbol":
+    """Merge what the operator gives for two directions, (T, N, 2 H)."""
+    if network.merge == "concat":
+        return output
+    forward, backward = (
+        mx.sym.slice_axis(output, axis=2, begin=begin, end=begin + network.hidden) for begin in (0, network.hidden)
+    )
+    return forward + backward
+
+
+def _to_own_ends(
+    data: "mx.sym.Symbol",
+    directions: Sequence[Direction],
+    network: NetworkRecipe,
+    ends: "mx.sym.Symbol",
+    layer: int,
+) -> List["mx.sym.Symbol"]:
+    """Run the two directions apart, the second from each sample's own end: on a CPU the operator knows no lengths."""
+    reverse = partial(mx.sym.SequenceReverse, sequence_length=ends, use_sequence_length=True)
+    backward = _fused(reverse(data), directions[1:], network, f"l{layer}_r")
+    return [_fused(data, directions[:1], network, f"l{layer}"), reverse(backward)]
 
 
 def packed_lstm(data: "mx.sym.Symbol", recipe: NetworkRecipe) -> "mx.sym.Symbol":
@@ -80,26 +122,26 @@ def packed_lstm(data: "mx.sym.Symbol", recipe: NetworkRecipe) -> "mx.sym.Symbol"
     Returns
     -------
     mxnet.symbol.Symbol
-        (T, N, D H).
+        (T, N, D), D being the network's width.
     """
     for layer in range(recipe.layers):
         packed = mx.sym.Variable(f"l{layer}_parameters")
         # The quantized operator has the states as outputs, so one that it is to replace must have them too.
-        data = _operator(data, packed, 1, recipe.hidden, recipe.bidirectional, f"l{layer}", state_outputs=True)[0]
+        data = _operator(data, packed, recipe.hidden, recipe.bidirectional, f"l{layer}", state_outputs=True)[0]
+        data = _both_halves(data, recipe) if recipe.bidirectional else data
     return data
 
 
 def _operator(
     data: "mx.sym.Symbol",
     packed: "mx.sym.Symbol",
-    layers: int,
     hidden: int,
     bidirectional: bool,
     name: str,
     state_outputs: bool = False,
 ) -> "mx.sym.Symbol":
     corner = mx.sym.slice(data, begin=(0, None, 0), end=(1, None, 1))  # (1, N, 1)
-    size = (layers * (1 + bidirectional), hidden)
+    size = (1 + bidirectional, hidden)
     zeros = mx.sym.broadcast_axis(mx.sym.zeros_like(corner), axis=(0, 2), size=size)
     return mx.sym.RNN(
         data,
@@ -107,12 +149,21 @@ def _operator(
         zeros,
         zeros,
         mode="lstm",
-        num_layers=layers,
+        num_layers=1,
         state_size=hidden,
         bidirectional=bidirectional,
         state_outputs=state_outputs,
         name=name,
     )
+
+
+def _unrolled_layer(
+    data: "mx.sym.Symbol", steps: int, directions: Sequence[Direction], layer: int, hidden: int
+) -> List["mx.sym.Symbol"]:
+    return [
+        _unrolled(data, steps, parameters, hidden, f"l{layer}{'_r' * reverse}_", bool(reverse))
+        for reverse, parameters in enumerate(directions)
+    ]
 
 
 def _unrolled(

@@ -1,7 +1,7 @@
 """Reading images with a checkpoint."""
 
 import re
-from typing import List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from ocr_lib.net.build import inference_symbol
 from ocr_lib.net.checkpoint import Checkpoint
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
+
+_BOUND_WIDTH = 320  # to begin with, where any will do
 
 
 class Reader(Recognizer):
@@ -44,8 +46,10 @@ class Reader(Recognizer):
                 for name in symbol.list_arguments()
                 for layer in re.findall(r"^(l\d+)_init_[ch]$", name)
             }
-            self._module = mx.mod.Module(symbol, data_names=["data", *self._states], label_names=None)
-            self._module.bind(self._shapes(batch_size), for_training=False)
+            self._inputs = ["widths"] if recipe.image.width is None else []
+            names = ["data", *self._inputs, *self._states]
+            self._module = mx.mod.Module(symbol, data_names=names, label_names=None)
+            self._module.bind(self._shapes(batch_size, recipe.image.width or _BOUND_WIDTH), for_training=False)
             self._module.set_params(checkpoint.arg_params, checkpoint.aux_params)
             fits = self._module.output_shapes[0][1][-1] == recipe.alphabet.num_classes
         except (mx.base.MXNetError, LookupError, RuntimeError, ValueError) as error:
@@ -53,18 +57,23 @@ class Reader(Recognizer):
         if not fits:
             raise OCRError(misfit)
 
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Put images of the network's size, (N, H, W) uint8, through it; returns (T', N, C) float32.
+    def probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
+        """Put prepared images, (N, H, W) uint8, through the network; returns (T', N, C) float32.
 
         Raises
         ------
         OCRError
             If MXNet can't run the network on this CPU.
         """
-        data = normalise(images, self.recipe.image.mean, self.recipe.image.scale)  # (N, T, F)
-        arrays = [mx.nd.array(data), *(mx.nd.zeros((len(data), hidden)) for hidden in self._states.values())]
+        count, _, width = images.shape
+        data = normalise(images, self.recipe.image.mean, self.recipe.image.scale, widths)  # (N, T, F)
+        arrays = [mx.nd.array(data)]
+        if self._inputs:
+            arrays.append(mx.nd.array(np.full(count, width) if widths is None else widths))
+        arrays += [mx.nd.zeros((count, hidden)) for hidden in self._states.values()]
+        shapes = self._shapes(count, width)
         try:
-            self._module.forward(mx.io.DataBatch(arrays, provide_data=self._shapes(len(data))), is_train=False)
+            self._module.forward(mx.io.DataBatch(arrays, provide_data=shapes), is_train=False)
             output = self._module.get_outputs()[0].asnumpy()
         except mx.base.MXNetError as error:
             reason = str(error).strip().splitlines()[-1]
@@ -72,9 +81,8 @@ class Reader(Recognizer):
             raise OCRError(f"{self._params_path}: MXNet can't run this network here ({reason}){hint}") from error
         return output.reshape(-1, len(data), output.shape[-1])  # the original's is (T N, C)
 
-    def _shapes(self, batch_size: int) -> List["mx.io.DataDesc"]:
-        shapes: List[Tuple[str, Tuple[int, ...]]] = [
-            ("data", (batch_size, self.recipe.image.width, self.recipe.image.height))
-        ]
-        shapes += [(name, (batch_size, hidden)) for name, hidden in self._states.items()]
-        return [mx.io.DataDesc(name, shape) for name, shape in shapes]
+    def _shapes(self, batch_size: int, width: int) -> List["mx.io.DataDesc"]:
+        shapes: Dict[str, Tuple[int, ...]] = {"data": (batch_size, width, self.recipe.image.height)}
+        shapes.update((name, (batch_size,)) for name in self._inputs)
+        shapes.update((name, (batch_size, hidden)) for name, hidden in self._states.items())
+        return [mx.io.DataDesc(name, shape) for name, shape in shapes.items()]

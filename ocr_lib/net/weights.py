@@ -9,6 +9,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.recipe import NetworkRecipe, Recipe
 
 BATCH_NORM_EPSILON = 1e-5
+_NORM = ("gamma", "beta", "moving_mean", "moving_var")
 Weights = Dict[str, np.ndarray]
 
 
@@ -34,16 +35,20 @@ def _shapes(recipe: Recipe) -> Dict[str, Tuple[int, ...]]:
     network = recipe.network
     shapes: Dict[str, Tuple[int, ...]] = {}
     channels, features = 1, recipe.features
-    for i, filters in enumerate(c.filters for c in network.convolutions):
-        shapes[f"conv{i}_weight"] = (filters, channels, 3, 3)
-        shapes.update((f"bn{i}_{kind}", (filters,)) for kind in ("gamma", "beta", "moving_mean", "moving_var"))
+    for i, convolution in enumerate(network.convolutions):
+        filters = convolution.filters
+        shapes[f"conv{i}_weight"] = (filters, channels, *convolution.kernel)
+        names = [f"bn{i}_{kind}" for kind in _NORM] if convolution.batch_norm else [f"conv{i}_bias"]
+        shapes.update((name, (filters,)) for name in names)
         channels = filters
     gates = 4 * network.hidden
     for directions in direction_names(network):
         for prefix in directions:
             shapes.update({f"{prefix}i2h_weight": (gates, features), f"{prefix}h2h_weight": (gates, network.hidden)})
             shapes.update({f"{prefix}i2h_bias": (gates,), f"{prefix}h2h_bias": (gates,)})
-        features = network.hidden * len(directions)
+        features = network.width
+    if network.output_norm:
+        shapes.update((f"pred_bn_{kind}", (features,)) for kind in _NORM)
     classes = recipe.alphabet.num_classes
     return {**shapes, "pred_fc_weight": (classes, features), "pred_fc_bias": (classes,)}
 
@@ -57,25 +62,36 @@ def from_original(weights: Weights) -> Weights:
 
 
 def fold_batch_norms(weights: Weights) -> Weights:
-    """Give each convolution the scale and shift of the batch normalisation behind it.
+    """Give layers the scales and shifts of the batch normalisation behind convolutions and before the classifier.
 
     Parameters
     ----------
     weights : dict of str to numpy.ndarray
-        ``conv{i}_weight`` (K, C, 3, 3) and ``bn{i}_{gamma,beta,moving_mean,moving_var}`` (K,) among others.
+        ``conv{i}_weight`` (K, C, rows, columns) and ``bn{i}_{gamma,beta,moving_mean,moving_var}`` (K,), ``pred_fc_*``
+        and ``pred_bn_*`` among others.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        The same without ``bn{i}_*``, and with ``conv{i}_bias`` (K,).
+        The same without those of batch normalisation, and with a ``conv{i}_bias`` (K,) for every convolution.
     """
-    folded = {name: array for name, array in weights.items() if not name.startswith("bn")}
-    for i in range(sum(name.endswith("_gamma") for name in weights)):
-        gamma, beta, mean, variance = (weights[f"bn{i}_{k}"] for k in ("gamma", "beta", "moving_mean", "moving_var"))
-        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+    folded = {name: array for name, array in weights.items() if not re.match(r"bn\d|pred_bn", name)}
+    for i in (name[2:-6] for name in weights if re.match(r"bn\d+_gamma", name)):
+        scale, shift = _affine(weights, f"bn{i}")
         folded[f"conv{i}_weight"] = weights[f"conv{i}_weight"] * scale[:, None, None, None]
-        folded[f"conv{i}_bias"] = beta - mean * scale
+        folded[f"conv{i}_bias"] = shift
+    if "pred_bn_gamma" in weights:
+        scale, shift = _affine(weights, "pred_bn")
+        folded["pred_fc_bias"] = weights["pred_fc_bias"] + weights["pred_fc_weight"] @ shift
+        folded["pred_fc_weight"] = weights["pred_fc_weight"] * scale
     return folded
+
+
+def _affine(weights: Weights, name: str) -> Tuple[np.ndarray, np.ndarray]:
+    """Return what a batch normalisation multiplies by, and what it adds then."""
+    gamma, beta, mean, variance = (weights[f"{name}_{kind}"] for kind in _NORM)
+    scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+    return scale, beta - mean * scale
 
 
 def pack_lstm(weights: Weights, recipe: NetworkRecipe) -> Weights:

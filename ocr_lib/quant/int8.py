@@ -79,6 +79,11 @@ def quantize(
     if not mx.runtime.Features().is_enabled("MKLDNN"):
         raise OCRError("this MXNet was built without MKL-DNN (oneDNN), which 8 bits need")
     recipe = checkpoint.recipe
+    if recipe.image.width is None:
+        raise OCRError(
+            "MXNet's operators of 8 bits know no padding, so they need a fixed image.width; lstm_ocr_export.py --int8 "
+            "takes lines of any width"
+        )
     unknown = set(exclude) - set(layer_names(recipe))
     if unknown:
         raise OCRError(f"--exclude {sorted(unknown)[0]}: the layers are {', '.join(layer_names(recipe))}")
@@ -107,16 +112,6 @@ def quantize(
     symbol = _with_wide_ranges(quantized).get_backend_symbol(_BACKEND)
     logits = mx.sym.identity(symbol, name=LOGITS.replace("_output", ""))
     return Quantized(logits, {f"arg:{name}": array for name, array in params.items()})
-
-
-def quantized_layers(symbol: "mx.sym.Symbol") -> Dict[str, int]:
-    """Count the quantized nodes of a symbol by operator."""
-    found: Dict[str, int] = {}
-    for node in json.loads(symbol.tojson())["nodes"]:
-        attributes = node.get("attrs", {})
-        if attributes.get("quantized", "").lower() == "true":
-            found[node["op"]] = found.get(node["op"], 0) + 1
-    return found
 
 
 def _peak(recipe: Recipe, weights: Dict[str, np.ndarray], data: np.ndarray) -> float:

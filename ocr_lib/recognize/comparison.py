@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, replace
-from typing import Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 
@@ -65,7 +65,11 @@ class Comparison:
 
 
 def compare(
-    model: Recognizer, before: Recognizer, images: np.ndarray, texts: Optional[Sequence[str]] = None
+    model: Recognizer,
+    before: Recognizer,
+    images: np.ndarray,
+    texts: Optional[Sequence[str]] = None,
+    widths: Optional[np.ndarray] = None,
 ) -> Comparison:
     """Have two models read the same images.
 
@@ -74,13 +78,16 @@ def compare(
     model, before : Recognizer
         The model, and the one that it was made from.
     images : numpy.ndarray
-        (N, H, W) uint8, of the network's size.
+        (N, H, W) uint8, as the models read them.
     texts : sequence of str, optional
         What they say.
+    widths : numpy.ndarray, optional
+        (N,) int, of the images without padding; all W when left out.
     """
     differences, read, read_before = [], [], []
-    for batch in batches(images, _BATCH_SIZE):
-        ours, theirs = model.probabilities(batch), before.probabilities(batch)  # (T, N, C)
+    all_widths = np.full(len(images), images.shape[2]) if widths is None else widths
+    for batch in zip(batches(images, _BATCH_SIZE), batches(all_widths, _BATCH_SIZE)):
+        ours, theirs = model.probabilities(*batch), before.probabilities(*batch)  # (T, N, C)
         differences.append(float(np.abs(ours - theirs).max()))
         read += [model.alphabet.decode(ids) for ids in best_path(ours)]
         read_before += [before.alphabet.decode(ids) for ids in best_path(theirs)]
@@ -133,6 +140,11 @@ def accept_loss(comparison: Comparison, max_drop: float) -> None:
             f"the model of 8 bits reads {comparison.drop:.2%} of {comparison.count} images worse than its source, and "
             f"--max-drop allows {max_drop:.2%}; nothing was written"
         )
+
+
+def speedups(model: Recognizer, before: Recognizer, images: np.ndarray) -> Dict[int, float]:
+    """Return how many times faster a model is, by the number of images (N, H, W) uint8 that it is given at a time."""
+    return {count: speedup(model, before, images[:count]) for count in (1, _BATCH_SIZE)}
 
 
 def speedup(model: Recognizer, before: Recognizer, images: np.ndarray) -> float:

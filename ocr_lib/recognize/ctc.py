@@ -18,6 +18,11 @@ NEGLIGIBLE = -700.0
 """The logarithm of what adds nothing to 1. For less, `numpy.exp` takes ten times as long."""
 
 
+def required_steps(label: Sequence[object]) -> int:
+    """Return the time steps that a label needs: one for each character, and one between two that are the same."""
+    return len(label) + sum(left == right for left, right in zip(label, label[1:]))
+
+
 def step_mask(shape: Tuple[int, ...], lengths: Optional[npt.ArrayLike] = None) -> npt.NDArray[np.bool_]:
     """Tell the time steps of each sample from its padding.
 

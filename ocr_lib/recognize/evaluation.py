@@ -64,6 +64,12 @@ class Confusion:
     read: str
     count: int
 
+    def __str__(self) -> str:
+        reference, read = visible(self.reference), visible(self.read)
+        if not self.read:
+            return f"{reference} missed"
+        return f"{reference} read as {read}" if self.reference else f"{read} added"
+
 
 @dataclass(frozen=True)
 class Group:
@@ -165,7 +171,7 @@ class Evaluator:
         ValueError
             If none was read.
         """
-        measured = evaluate(self._references, self._texts, [measure for _, measure in FIGURES.values()])
+        measured = evaluate(self._references, self._texts)
         step = length_step(max(map(len, self._references)))
         lengths = [len(reference) // step * step for reference in self._references]
         bins = [_confidence_bin(confidence) for confidence in self._confidences]
@@ -265,7 +271,7 @@ def _report(found: Evaluation) -> Iterator[str]:
             yield f"{range_of(group):20}{group.count:12}{group.exact_match:15.2%}{group.cer:12.2%}"
     if found.confusions:
         yield "\nmost frequent errors"
-        yield from map(_confusion_line, found.confusions[:_MOST_CONFUSIONS])
+        yield from (f"{confusion.count:8}  {confusion}" for confusion in found.confusions[:_MOST_CONFUSIONS])
         if len(found.confusions) > _MOST_CONFUSIONS:
             yield f"          and {len(found.confusions) - _MOST_CONFUSIONS} other kinds"
     if found.worst:
@@ -276,10 +282,3 @@ def _report(found: Evaluation) -> Iterator[str]:
         yield f"    read  {line.text}"
 
 
-def _confusion_line(confusion: Confusion) -> str:
-    reference, read = visible(confusion.reference), visible(confusion.read)
-    if not confusion.read:
-        return f"{confusion.count:8}  {reference} missed"
-    if not confusion.reference:
-        return f"{confusion.count:8}  {read} added"
-    return f"{confusion.count:8}  {reference} read as {read}"

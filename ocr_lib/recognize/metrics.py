@@ -91,7 +91,7 @@ So it is from 0 to 1; two empty texts count 0.
 WER = Measure("wer", _word_errors)
 """Word error rate of the whole corpus: like `CER`, with words parted by whitespace in place of characters."""
 
-MEASURES = (EXACT, LCS, CER, WER)
+MEASURES = (EXACT, EXACT_CI, EXACT_ALNUM_CI, LCS, CER, CER_LINE, WER)
 
 
 def evaluate(

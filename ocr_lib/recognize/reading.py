@@ -1,6 +1,6 @@
 """What a network says about images, as text with a confidence."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -55,6 +55,7 @@ def readings(
     alphabet: Alphabet,
     decode: Decoder = best_path,
     widths: Optional[Sequence[int]] = None,
+    steps: Union[Sequence[int], np.ndarray, None] = None,
 ) -> List[Reading]:
     """Decode the probabilities of a batch.
 
@@ -67,6 +68,8 @@ def readings(
         Finds the texts; greedily when left out.
     widths : sequence of N int, optional
         Of the images in pixels; 1 each when left out.
+    steps : sequence of N int, optional
+        The time steps of each sample, behind which the blank has all probability; all T when left out.
 
     Returns
     -------
@@ -84,12 +87,13 @@ def readings(
     if len(widths) != num_samples:
         raise ValueError(f"{len(widths)} widths do not pair with {num_samples} samples")
     labels = decode(probabilities)
-    found = posteriors(probabilities, [label or [] for label in labels])
+    steps = [len(probabilities)] * num_samples if steps is None else steps
+    found = posteriors(probabilities, [label or [] for label in labels], steps)
     return [
         Reading(
             alphabet.decode(label or []),
             0.0 if label is None else float(min(1.0, np.exp(posterior.log_likelihood))),
-            probabilities[:, n],
+            probabilities[:count, n],
             tuple(
                 Character(alphabet.characters[index - 1], confidence, position * width)
                 for index, confidence, position in zip(
@@ -97,5 +101,5 @@ def readings(
                 )
             ),
         )
-        for n, (label, posterior, width) in enumerate(zip(labels, found, widths))
+        for n, (label, posterior, width, count) in enumerate(zip(labels, found, widths, steps))
     ]

@@ -1,36 +1,16 @@
 """What all that reads images has in common, whatever runs the network."""
 
 from abc import ABC, abstractmethod
-from typing import Any, List, NamedTuple, Sequence, Tuple, TypeVar
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
-from ocr_lib.cv import cv2
-from ocr_lib.image import dark_on_light, fit
+from ocr_lib.preparation import Preparation, pad, parts_of_like_width
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading, readings
 
 S = TypeVar("S", Sequence[Any], np.ndarray)
-
-
-class Preparation(NamedTuple):
-    """What a network wants of an image.
-
-    Attributes
-    ----------
-    size : (int, int)
-        Width and height in pixels.
-    is_original : bool
-        As MXNet's original example feeds its network: resized bilinearly, light text on dark paper left as it is.
-    """
-
-    size: Tuple[int, int]
-    is_original: bool = False
-
-    def prepare(self, image: np.ndarray) -> np.ndarray:
-        """Bring a grey image, (H, W) uint8 of any size, to what the network reads."""
-        return cv2.resize(image, self.size) if self.is_original else fit(dark_on_light(image), self.size)
 
 
 def batches(items: S, size: int) -> List[S]:
@@ -61,35 +41,40 @@ class Recognizer(ABC):
         self.decode = decode
 
     @abstractmethod
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Put images of the network's size through it.
+    def probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
+        """Put prepared images through the network.
 
         Parameters
         ----------
         images : numpy.ndarray
             (N, H, W) uint8.
+        widths : numpy.ndarray, optional
+            (N,) int, of the images without padding; all W when left out. A network of one width has no padding.
 
         Returns
         -------
         numpy.ndarray
-            (T', N, C) float32.
+            (T', N, C) float32; behind a sample's end the blank has probability 1.
         """
 
     def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
         """Read grey images, each (H, W) uint8 of any size."""
-        found: List[Reading] = []
-        for batch in batches(images, self._batch_size):
-            widths = [image.shape[1] for image in batch]
-            found += readings(self._probabilities(batch), self.alphabet, self.decode, widths)
-        return found
+        found: Dict[int, Reading] = {}
+        for indices, probabilities, steps in self._parts(images):
+            widths = [images[index].shape[1] for index in indices]
+            found.update(zip(indices, readings(probabilities, self.alphabet, self.decode, widths, steps)))
+        return [found[index] for index in range(len(images))]
 
     def texts(self, images: Sequence[np.ndarray]) -> List[str]:
         """Read the texts of grey images alone, without the time that confidences take."""
-        return [
-            self.alphabet.decode(labels or [])
-            for batch in batches(images, self._batch_size)
-            for labels in self.decode(self._probabilities(batch))
-        ]
+        found: Dict[int, str] = {}
+        for indices, probabilities, _ in self._parts(images):
+            found.update(zip(indices, (self.alphabet.decode(labels or []) for labels in self.decode(probabilities))))
+        return [found[index] for index in range(len(images))]
 
-    def _probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        return self.probabilities(np.stack([self.preparation.prepare(image) for image in images]))
+    def _parts(self, images: Sequence[np.ndarray]) -> Iterator[Tuple[List[int], np.ndarray, np.ndarray]]:
+        """Yield indices of images, the network's output for them (T', N, C), and the time steps of each (N,)."""
+        prepared = [self.preparation.prepare(image) for image in images]
+        for indices in parts_of_like_width([image.shape[1] for image in prepared], self._batch_size):
+            padded, widths = pad([prepared[index] for index in indices])
+            yield indices, self.probabilities(padded, widths), self.preparation.steps(widths)

@@ -19,6 +19,7 @@ from ocr_lib.train.validation import Validation
 
 logger = logging.getLogger("ocr_lib.train")
 
+_ERRORS = 5  # that are told
 BATCHES_PER_LINE = 50
 
 
@@ -97,6 +98,9 @@ class TrainingLog:
         logger.info("Epoch[%d] Validation reads %s", self._epoch, shown)
         if figures["blank"] > 0.999:
             logger.info("Epoch[%d] Nothing but blanks so far, as at first with CTC: the loss should fall", self._epoch)
+        elif validation.confusions:
+            errors = ", ".join(f"{error} ({error.count} times)" for error in validation.confusions[:_ERRORS])
+            logger.info("Epoch[%d] Validation errors, most frequent first: %s", self._epoch, errors)
         last = history[-1]
         for split, values in (("train", last.train), ("validation", figures)):
             for name, value in values.items():

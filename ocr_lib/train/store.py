@@ -1,8 +1,9 @@
 """Checkpoints as training writes them: never half, and enough to go on as if nothing had happened."""
 
 import glob
+import shutil
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, Optional, Set
 
 import msgspec
 
@@ -64,6 +65,35 @@ class Store:
         best = self._manifest.find("best", self.prefix)
         return best if best.metrics else None
 
+    def branch(self, prefix: str, replaced: Optional[Manifest] = None) -> None:
+        """Go on under another prefix, and leave this one as it is.
+
+        The last checkpoint and the best are copied there.
+
+        Parameters
+        ----------
+        prefix : str
+        replaced : Manifest, optional
+            Of the run that is there, which is deleted.
+
+        Raises
+        ------
+        OCRError
+            Naming the file, if one can't be read or written.
+        """
+        assert self._manifest is not None
+        old = self._manifest
+        saved = [s for s in old.saved if s.params in (old.best, old.last)]
+        wanted = {SYMBOL, RECIPE, old.states, *(s.params for s in saved)}
+        sources = {suffix: verified(self.prefix, suffix, old) for suffix in wanted}
+        self.prefix, self._stale = prefix, set(replaced.files) if replaced else set()
+        self._clear_the_way()
+        for suffix, source in sources.items():
+            with atomic_path(self._path(suffix)) as temporary:
+                shutil.copyfile(source, temporary)
+        files = {suffix: digest for suffix, digest in old.files.items() if suffix in wanted}
+        self._conclude(msgspec.structs.replace(old, files=files, saved=saved), set())
+
     def commit(
         self,
         recipe: Recipe,
@@ -103,14 +133,18 @@ class Store:
         hashes.update((suffix, sha256(self._path(suffix))) for suffix in (SYMBOL, RECIPE, *suffixes.values()))
         wanted = {SYMBOL, RECIPE, *suffixes.values(), *(s.params for s in saved)}
         files = {suffix: digest for suffix, digest in hashes.items() if suffix in wanted}
-        self._manifest = Manifest(
-            FORMAT, files, saved, best, new.params, suffixes.get("states", ""), msgspec.to_builtins(progress)
-        )
-        write_manifest(self.prefix, self._manifest)
-        for suffix in (self._stale | set(hashes)) - wanted:
+        states = suffixes.get("states", "")
+        manifest = Manifest(FORMAT, files, saved, best, new.params, states, msgspec.to_builtins(progress))
+        self._conclude(manifest, set(hashes))
+        return self._path(new.params)
+
+    def _conclude(self, manifest: Manifest, known: Set[str]) -> None:
+        """Let the manifest count; of the files that are known, or were replaced, it leaves those that it names."""
+        self._manifest = manifest
+        write_manifest(self.prefix, manifest)
+        for suffix in (self._stale | known) - set(manifest.files):
             self._path(suffix).unlink(missing_ok=True)
         self._stale = set()
-        return self._path(new.params)
 
     def _clear_the_way(self) -> None:
         prefix = Path(self.prefix)

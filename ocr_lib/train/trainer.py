@@ -20,6 +20,7 @@ from ocr_lib.train.optimizer import clip_gradients, init_optimizer, optimizer_st
 from ocr_lib.train.progress import Epoch, Progress
 from ocr_lib.train.store import Store
 from ocr_lib.train.validation import Validation, validate
+from ocr_lib.train.warm_start import Pretrained
 
 logger = logging.getLogger("ocr_lib.train")
 
@@ -55,6 +56,8 @@ class Trainer:
         Where the run stands: at the beginning, or where the store's run stopped.
     contexts : list of mxnet.Context
         Devices; each batch is split among them.
+    pretrained : Pretrained, optional
+        Weights that a new run begins with.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class Trainer:
         store: Store,
         progress: Progress,
         contexts: List["mx.Context"],
+        pretrained: Optional[Pretrained] = None,
     ) -> None:
         self._recipe = recipe
         self._train_samples = train
@@ -79,10 +83,11 @@ class Trainer:
         self._log: TrainingLog
         self._began = time.monotonic()
         mx.random.seed(recipe.seed)
-        self._module = mx.mod.Module(training_symbol(recipe), label_names=["label"], context=contexts)
+        inputs = [description.name for description in train.provide_data]
+        self._module = mx.mod.Module(training_symbol(recipe), inputs, ["label"], context=contexts)
         self._module.bind(train.provide_data, train.provide_label)
         arrays = store.last_arrays() if store.progress() else None
-        self._init_params(arrays["params"] if arrays else None)
+        self._init_params(arrays["params"] if arrays else None, pretrained)
         self._optimizer = init_optimizer(self._module, recipe.training, progress.updates)
         if arrays:
             restore_states(self._module, arrays["states"])
@@ -140,9 +145,14 @@ class Trainer:
                     return stop.signal.name
         return None
 
-    def _init_params(self, params: Optional[Dict[str, "mx.nd.NDArray"]]) -> None:
+    def _init_params(self, params: Optional[Dict[str, "mx.nd.NDArray"]], pretrained: Optional[Pretrained]) -> None:
         if params is None:
             self._module.init_params(mx.init.Xavier(factor_type="in", magnitude=2.34))
+            if pretrained:
+                parts = self._module.get_params()
+                fresh = {name: array.asnumpy() for part in parts for name, array in part.items()}
+                fitted = pretrained.fitted(fresh, self._recipe.text.alphabet)
+                self._module.set_params(*({name: mx.nd.array(fitted[name]) for name in part} for part in parts))
             return
         arg_params, aux_params = split_params(params)
         try:
@@ -197,7 +207,7 @@ class Trainer:
 
     def _validate(self, whole: bool) -> Dict[str, float]:
         progress = self._progress
-        validation = validate(self._module, self._validation_samples, self._recipe.alphabet)
+        validation = validate(self._module, self._validation_samples, self._recipe)
         is_best = self._is_best(validation)
         progress.since_best = 0 if is_best else progress.since_best + 1
         epoch = progress.epoch - whole

@@ -4,10 +4,12 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
-from ocr_lib.alphabet import Alphabet
 from ocr_lib.data.iterator import OCRIter
+from ocr_lib.geometry import shrunk
 from ocr_lib.mx import mx
+from ocr_lib.recipe import Recipe
 from ocr_lib.recognize.decode import best_path, blank_share
+from ocr_lib.recognize.evaluation import Confusion, confusions
 from ocr_lib.recognize.metrics import evaluate
 
 
@@ -17,17 +19,20 @@ class Validation(NamedTuple):
     Attributes
     ----------
     figures : dict
-        ``accuracy``, ``accuracy_lcs``, ``cer``, ``wer``, ``loss``, and ``blank``, the share of time steps at which the
-        blank is the likeliest class.
+        Those of `ocr_lib.recognize.metrics` by their names, ``loss``, and ``blank``, the share of time steps at which
+        the blank is the likeliest class.
+    confusions : list of Confusion
+        What was read as what, the most frequent first.
     examples : list of (str, str)
-        The first samples, as (text, as read).
+        Some samples, as (text, as read).
     """
 
     figures: Dict[str, float]
+    confusions: List[Confusion]
     examples: List[Tuple[str, str]]
 
 
-def validate(module: "mx.mod.Module", samples: OCRIter, alphabet: Alphabet, num_examples: int = 3) -> Validation:
+def validate(module: "mx.mod.Module", samples: OCRIter, recipe: Recipe, num_examples: int = 3) -> Validation:
     """Run a training Module over `samples`, without changing it."""
     references: List[str] = []
     hypotheses: List[str] = []
@@ -39,9 +44,11 @@ def validate(module: "mx.mod.Module", samples: OCRIter, alphabet: Alphabet, num_
         count = len(costs) - batch.pad
         probabilities = probabilities[:, :count]
         references += batch.texts
-        hypotheses += [alphabet.decode(ids) for ids in best_path(probabilities)]
+        hypotheses += [recipe.alphabet.decode(ids) for ids in best_path(probabilities)]
         cost += float(np.sum(costs[:count], dtype=np.float64))
-        blanks += count * blank_share(probabilities)
+        steps = shrunk(batch.widths, recipe.network.shrinkage(0))
+        blanks += count * blank_share(probabilities, steps)
     figures = evaluate(references, hypotheses)
     figures.update(loss=cost / len(references), blank=blanks / len(references))
-    return Validation(figures, list(zip(references, hypotheses))[:num_examples])
+    spread = slice(None, None, -(-len(references) // num_examples))
+    return Validation(figures, confusions(references, hypotheses), list(zip(references[spread], hypotheses[spread])))

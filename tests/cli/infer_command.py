@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ocr_lib.cli.infer import main
 from ocr_lib.cv import cv2
 from tests.small_network import draw_marks, mark_params, mark_recipe, save
 
@@ -33,13 +32,6 @@ def shifted_params(epoch):
 def save_epochs(folder):
     """Save three epochs, of which the second is the best."""
     return save(folder / "ocr", mark_recipe(), shifted_params, (1, 2, 3), (0.2, 1.0, 0.3))
-
-
-def run_main(capsys, prefix, *arguments):
-    """Run the command in this process; return the exit code, and stdout and stderr as lists of lines."""
-    code = main([f"--prefix={prefix}", *map(str, arguments)])
-    captured = capsys.readouterr()
-    return code, captured.out.splitlines(), captured.err.splitlines()
 
 
 def run_script(*arguments, cwd=ROOT):

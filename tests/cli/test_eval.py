@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from html.parser import HTMLParser
 
 import pytest
 
 from ocr_lib.cli.eval import main
-from ocr_lib.deploy.export import export_onnx
 from tests.cli.infer_command import ROOT, write
-from tests.small_network import LETTERS, mark_params, mark_recipe
+from tests.cli.running import run_main
+from tests.small_network import LETTERS
 
 SCRIPT = ROOT / "lstm_ocr_eval.py"
 KEYS = [
@@ -36,22 +37,9 @@ def data(tmp_path):
     return write_data(tmp_path / "data")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "ocr.onnx"
-    path.write_bytes(export_onnx(mark_recipe(), mark_params()))
-    return path
-
-
 @pytest.fixture
 def run(capfd):
-    def run(*arguments):
-        """Run the command in this process; return the exit code, stdout, and the lines of stderr."""
-        code = main([*map(str, arguments)])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err.splitlines()
-
-    return run
+    return partial(run_main, capfd, main)
 
 
 @pytest.fixture

@@ -12,17 +12,13 @@ import pytest
 from ocr_lib.cli.export import main
 from ocr_lib.deploy import Predictor
 from ocr_lib.files import sha256
-from tests.cli.infer_command import save_epochs, write
+from tests.cli.infer_command import write
+from tests.cli.running import run_lines
 from tests.small_network import draw_marks, files_of, mark_params, mark_recipe, save
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEEDS = ["1 at a time", "128 at a time"]
 TEXTS = ["0", "12", "345", "6780", "1234", "5", "67", "80", "2222", "31"]
-
-
-@pytest.fixture(scope="module")
-def prefix(tmp_path_factory):
-    return save_epochs(tmp_path_factory.mktemp("digits"))
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +46,7 @@ def export(capfd, prefix, tmp_path):
     """Return what runs the command in this process: it returns the exit code, and the lines of stdout and stderr."""
 
     def run(*arguments, prefix=prefix, out=tmp_path / "out.onnx"):
-        code = main([f"--prefix={prefix}", *([f"--out={out}"] if out else []), *map(str, arguments)])
-        captured = capfd.readouterr()
-        return code, captured.out.splitlines(), captured.err.splitlines()
+        return run_lines(capfd, main, f"--prefix={prefix}", *([f"--out={out}"] if out else []), *arguments)
 
     return run
 

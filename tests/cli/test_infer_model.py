@@ -9,16 +9,10 @@ import pytest
 from ocr_lib.cli.infer import main
 from ocr_lib.deploy.export import export_onnx
 from tests.cli.infer_command import ROOT, run_script, write
+from tests.cli.running import run_lines
 from tests.small_network import LETTERS, mark_params, mark_recipe
 
 TEXTS = ["0089", "7", "31415", ""]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "ocr.onnx"
-    path.write_bytes(export_onnx(mark_recipe(), mark_params()))
-    return path
 
 
 @pytest.fixture
@@ -26,21 +20,14 @@ def images(tmp_path):
     return [write(tmp_path / f"{i}.png", text) for i, text in enumerate(TEXTS)]
 
 
-def run(capfd, *arguments):
-    """Run the command in this process; return the exit code, and the lines of stdout and stderr."""
-    code = main([*map(str, arguments)])
-    captured = capfd.readouterr()
-    return code, captured.out.splitlines(), captured.err.splitlines()
-
-
 @pytest.fixture
 def infer_model(capfd, model):
-    return lambda *arguments, model=model: run(capfd, f"--model={model}", *arguments)
+    return lambda *arguments, model=model: run_lines(capfd, main, f"--model={model}", *arguments)
 
 
 @pytest.fixture
 def infer(capfd, prefix):
-    return lambda *arguments: run(capfd, f"--prefix={prefix}", *arguments)
+    return lambda *arguments: run_lines(capfd, main, f"--prefix={prefix}", *arguments)
 
 
 class TestAsTheCheckpoint:

@@ -17,6 +17,7 @@ from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
 from ocr_lib.recognize import comparison
 from tests.cli.infer_command import write
+from tests.cli.running import run_main
 from tests.small_network import draw_marks, files_of, mark_params, mark_recipe, save
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,9 +48,7 @@ def run(capsys, prefix, samples):
     """Run the command; return the exit code, stdout, and stderr as lines."""
 
     def run(*arguments, prefix=prefix, samples=samples):
-        code = quantize.main([f"--prefix={prefix}", f"--samples={samples}", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err.splitlines()
+        return run_main(capsys, quantize.main, f"--prefix={prefix}", f"--samples={samples}", *arguments)
 
     return run
 

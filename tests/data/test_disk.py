@@ -9,7 +9,9 @@ import pytest
 from ocr_lib.data.dataset import open_dataset
 from ocr_lib.data.disk import DiskSource, Inspector, Subset, hold_out
 from ocr_lib.errors import OCRError
+from ocr_lib.geometry import Shrinkage
 from ocr_lib.image import dark_on_light, fit
+from ocr_lib.preparation import Preparation
 from tests.toy import toy_recipe
 
 COUNT = 30
@@ -19,6 +21,10 @@ VALIDATION = list(range(0, COUNT, 4))
 
 def text_of(index):
     return f"{index:02d}"
+
+
+def subset(dataset, indices):
+    return Subset(dataset, indices, [40] * len(indices))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def dataset(tmp_path_factory):
 @pytest.fixture
 def make_source(dataset):
     def make(seed=0):
-        return DiskSource(toy_recipe(("seed", seed)), Subset(dataset, TRAIN), Subset(dataset, VALIDATION))
+        return DiskSource(toy_recipe(("seed", seed)), subset(dataset, TRAIN), subset(dataset, VALIDATION))
 
     return make
 
@@ -52,36 +58,35 @@ def epoch_texts(source, number, batch_size=8):
 
 class TestHoldOut:
     @pytest.mark.parametrize("share", [0.02, 0.1, 0.25, 0.5, 0.9, 0.98])
-    def test_parts_are_disjoint_and_complete(self, dataset, share):
-        train, validation = hold_out(dataset, share, 0)
-        assert len(validation.indices) == round(share * COUNT)
-        assert sorted([*train.indices, *validation.indices]) == list(range(COUNT))
-        assert all(part.indices == sorted(part.indices) for part in (train, validation))
-        assert train.dataset is validation.dataset is dataset
+    def test_parts_are_disjoint_and_complete(self, share):
+        train, validation = hold_out(COUNT, share, 0)
+        assert len(validation) == round(share * COUNT)
+        assert sorted([*train, *validation]) == list(range(COUNT))
+        assert all(part == sorted(part) for part in (train, validation))
 
-    def test_the_seed_decides(self, dataset):
-        held = [hold_out(dataset, 0.2, seed)[1].indices for seed in (0, 0, 1, 2, 2**63 - 1)]
+    def test_the_seed_decides(self):
+        held = [hold_out(COUNT, 0.2, seed)[1] for seed in (0, 0, 1, 2, 2**63 - 1)]
         assert held[0] == held[1]
         assert len(set(map(tuple, held))) == 4
 
-    def test_is_spread_over_the_whole(self, dataset):
+    def test_is_spread_over_the_whole(self):
         counts = np.zeros(COUNT)
         for seed in range(200):
-            counts[hold_out(dataset, 0.5, seed)[1].indices] += 1
+            counts[hold_out(COUNT, 0.5, seed)[1]] += 1
         assert counts.min() > 70 and counts.max() < 130  # 100 expected, with a deviation of 7
 
     @pytest.mark.parametrize("share", [0, 0.01, 0.99, 1, 1.5, -0.5])
-    def test_a_part_that_would_be_empty(self, dataset, share):
+    def test_a_part_that_would_be_empty(self, share):
         with pytest.raises(OCRError, match=rf"^{share:g} of 30 samples can't be held out: give --val-data"):
-            hold_out(dataset, share, 0)
+            hold_out(COUNT, share, 0)
 
 
 class TestSubset:
     def test_texts_are_those_of_its_samples(self, dataset):
-        assert Subset(dataset, [3, 1]).texts() == ["03", "01"]
+        assert subset(dataset, [3, 1]).texts() == ["03", "01"]
 
     def test_the_digest_tells_samples_and_their_order_apart(self, dataset):
-        digests = [Subset(dataset, indices).digest() for indices in (range(3), [0, 1, 2], [0, 2, 1], [0, 1], [0, 1, 3])]
+        digests = [subset(dataset, indices).digest() for indices in (range(3), [0, 1, 2], [0, 2, 1], [0, 1], [0, 1, 3])]
         assert digests[0] == digests[1]
         assert len(set(digests)) == 4
         assert all(len(digest) == 64 for digest in digests)
@@ -124,9 +129,15 @@ class TestDiskSource:
     def test_images_are_those_of_the_texts(self, dataset, make_source, split, count):
         batch = make_source()((split, range(count)))
         assert batch.images.shape == (count, 16, 40) and batch.images.dtype == np.uint8
+        assert batch.widths.tolist() == [40] * count
         for image, text in zip(batch.images, batch.texts):
             np.testing.assert_array_equal(image, fit(dark_on_light(dataset.read(int(text))), (40, 16)))
             assert image.mean() > 128
+
+
+def steps(count):
+    """Make images as wide as a network wants them that gives so many time steps."""
+    return Preparation((count, 8))
 
 
 class TestInspector:
@@ -141,17 +152,38 @@ class TestInspector:
         return write
 
     def test_fine_ones(self, dataset):
-        assert Inspector(dataset, 3)(range(COUNT)) == [None] * COUNT
-        assert Inspector(dataset, 3)([]) == []
+        assert Inspector(dataset, steps(3))(range(COUNT)) == [3] * COUNT
+        assert Inspector(dataset, steps(3))([]) == []
+
+    def test_of_any_width_each_has_its_own(self, dataset):
+        preparation = Preparation((None, 16), shrinkage=(Shrinkage(0, 4),))
+        widths = Inspector(dataset, preparation)(range(COUNT))
+        assert widths == [preparation.prepare(dataset.read(index)).shape[1] for index in range(COUNT)]
+        assert len(set(widths)) > 5
 
     @pytest.mark.parametrize(
         "text, needed", [("a", 1), ("abcd", 4), ("aa", 3), ("aaa", 5), ("aabb", 6), ("abab", 4), ("éé é", 5)]
     )
     def test_time_steps_that_a_label_needs(self, write, text, needed):
         dataset = write([text])
-        assert Inspector(dataset, needed)([0]) == [None]
+        assert Inspector(dataset, steps(needed))([0]) == [needed]
         fault = f"{dataset.where(0)}: {text!r} needs {needed} time steps, and the network gives {needed - 1}"
-        assert Inspector(dataset, needed - 1)([0]) == [fault]
+        assert Inspector(dataset, steps(needed - 1))([0]) == [fault]
+
+    @pytest.mark.parametrize("text, fault", [("abcdefg", ""), ("abcdefgh", "needs 8 time steps"), ("abcdff", "")])
+    def test_time_steps_that_an_image_has(self, write, text, fault):
+        dataset = write([text])  # 30 by 8, so 60 by 16
+        (found,) = Inspector(dataset, Preparation((None, 16), shrinkage=(Shrinkage(4, 8),)))([0])
+        expected = f"{dataset.where(0)}: {text!r} {fault}, and the network gives 7"
+        assert found == (expected if fault else 60)
+
+    def test_an_image_too_wide_for_a_line(self, write, tmp_path):
+        dataset = write(["a", "b"])
+        cv2.imwrite(str(tmp_path / "1.png"), np.full((1, 600), 200, np.uint8))
+        width, fault = Inspector(dataset, Preparation((None, 16)))(range(2))
+        assert width == 60
+        assert fault.startswith(f"{dataset.where(1)}: 600 by 1 pixels are no line of text")
+        assert Inspector(dataset, steps(40))([1]) == [40]
 
     def test_images_that_cannot_be_read(self, write, tmp_path):
         dataset = write(["a", "b", "c", "d", "e"])
@@ -159,8 +191,8 @@ class TestInspector:
         (tmp_path / "2.png").unlink()
         whole = (tmp_path / "3.png").read_bytes()
         (tmp_path / "3.png").write_bytes(whole[: len(whole) // 2])
-        faults = Inspector(dataset, 9)(range(5))
-        assert [fault is None for fault in faults] == [True, False, False, False, True]
+        faults = Inspector(dataset, steps(9))(range(5))
+        assert [fault == 9 for fault in faults] == [True, False, False, False, True]
         for index in 1, 2, 3:
             assert faults[index].startswith(f"{tmp_path}/labels.tsv:{index + 1}: {index}.png: ")
             assert len(faults[index].splitlines()) == 1
@@ -168,4 +200,4 @@ class TestInspector:
 
     def test_answers_in_the_order_asked(self, write, tmp_path):
         dataset = write(["a", "bbbb", "c"])
-        assert [fault is None for fault in Inspector(dataset, 4)([1, 0, 2, 1])] == [False, True, True, False]
+        assert [fault == 4 for fault in Inspector(dataset, steps(4))([1, 0, 2, 1])] == [False, True, True, False]

@@ -28,7 +28,7 @@ RECIPE = override(
 
 def batch_of(size, start=0):
     images = np.random.default_rng(start).integers(0, 256, (size, 5, 9), dtype=np.uint8)
-    return Batch(images, [str(10 ** (number % 4)) for number in range(start, start + size)])
+    return Batch(images, [str(10 ** (number % 4)) for number in range(start, start + size)], np.full(size, 9))
 
 
 def arrays(batch):

@@ -30,7 +30,7 @@ def write(folder, texts, first=0):
 
 def plan(train, validation=None, held_out=0.25, max_problems=0.1, find_alphabet=True, settings=()):
     options = DiskOptions(train, validation, None, held_out, max_problems)
-    return plan_disk(toy_recipe(*settings), options, find_alphabet, num_workers=1)
+    return plan_disk(toy_recipe(*settings), options, str if find_alphabet else None, num_workers=1)
 
 
 @pytest.fixture
@@ -49,6 +49,27 @@ class TestFonts:
         assert made.fonts == {FONT.name: sha256(FONT)}
         assert isinstance(made.make_source(), CaptchaSource)
         assert made.description == "fonts: Ubuntu-M"
+
+    @pytest.mark.parametrize(
+        "width, longest, steps",
+        [(40, 5, 10), (None, 3, 5)],  # a captcha of 80 by 60 is 21 pixels wide at a height of 16
+    )
+    def test_the_longest_text_fits_in_its_worst_case(self, width, longest, steps):
+        def planned(max_length):
+            return plan_fonts(toy_recipe(("image.width", width), ("text.max_length", max_length)), FONT)
+
+        assert planned(longest).recipe.text.max_length == longest
+        needed = 2 * longest + 1
+        message = (
+            f"^recipe: {longest + 1} times '0' in a row needs {needed} time steps .*, and the network gives {steps}: "
+        )
+        with pytest.raises(OCRError, match=f"{message}raise image.width, or lower text.max_length") as refused:
+            planned(longest + 1)
+        assert "\n" not in str(refused.value)
+
+    def test_the_characters_are_told_in_a_recipe_of_one_length(self):
+        with pytest.raises(OCRError, match="6 times '7' in a row needs 11 time steps"):
+            plan_fonts(toy_recipe(("text.alphabet", "70"), ("text.min_length", 6), ("text.max_length", 6)), FONT)
 
 
 class TestDisk:
@@ -173,6 +194,38 @@ class TestLeftOut:
         assert recipe.training.epoch_size == COUNT
         assert (recipe.text.alphabet, recipe.text.min_length, recipe.text.max_length) == ("abc", 2, 4)
         assert [" needs 30 time steps" in line for line in said()] == [True]
+
+
+class TestAnyWidth:
+    def plan(self, folder, other, max_problems=0.1):
+        return plan(folder, other, max_problems=max_problems, settings=[("image.width", None)])
+
+    def test_labels_too_long_for_their_image_are_left_out(self, tmp_path, said):
+        # Images of 30 by 8 become 60 by 16, which makes 15 time steps; a wider one makes 30.
+        folder = write(tmp_path / "set", [*TEXTS, "ab" * 8, "ba" * 8])
+        other = write(tmp_path / "other", ["abc" * 5, "abc"])
+        (folder / f"{COUNT + 1}.png").write_bytes(cv2.imencode(".png", np.full((8, 60), 200, np.uint8))[1].tobytes())
+        made = self.plan(folder, other)
+        assert (made.recipe.training.epoch_size, made.recipe.training.validation_size) == (COUNT + 1, 2)
+        assert (made.recipe.image.width, made.recipe.text.max_length) == (None, 16)
+        where = f"{folder}/labels.tsv:{COUNT + 1}: {COUNT}.png"
+        assert said() == [f"Left out: {where}: 'abababababababab' needs 16 time steps, and the network gives 15"]
+        batch = made.make_source()(("train", range(COUNT + 1)))
+        assert {text: width for text, width in zip(batch.texts, batch.widths.tolist()) if width != 60} == {
+            "ba" * 8: 120
+        }
+
+    def test_images_that_are_no_lines_are_left_out(self, tmp_path, said):
+        folder, other = write(tmp_path / "set", TEXTS), write(tmp_path / "other", ["a"])
+        (folder / "4.png").write_bytes(cv2.imencode(".png", np.full((1, 600), 200, np.uint8))[1].tobytes())
+        assert self.plan(folder, other).recipe.training.epoch_size == COUNT - 1
+        (warning,) = said()
+        assert warning.startswith(f"Left out: {folder}/labels.tsv:5: 4.png: 600 by 1 pixels are no line of text")
+
+    def test_too_many(self, tmp_path):
+        folder, other = write(tmp_path / "set", TEXTS), write(tmp_path / "other", ["a" * 9])
+        with pytest.raises(OCRError, match=r"^1 of 1 samples can't be used.* needs 17 time steps.*gives 15$"):
+            self.plan(folder, other, max_problems=1.0)
 
 
 class TestDigest:

@@ -14,6 +14,8 @@ from ocr_lib.data.labelled import clean_label
 from ocr_lib.data.readers import text_of_name
 from ocr_lib.errors import OCRError
 
+UNPARSABLE = "not the path of an image and its text"
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -39,6 +41,11 @@ def open_all(path, format_=None):
     dataset = open_dataset(path, format_, max_problems=1)
     folder = path if path.is_dir() else path.parent
     return items(dataset), [problem.replace(f"{folder}/", "") for problem in dataset.problems]
+
+
+def told(name, faults):
+    """Return the faults of a file, by its lines, as they are told."""
+    return [f"{name}:{line}: {fault}" for line, fault in faults.items()]
 
 
 class TestNames:
@@ -112,21 +119,19 @@ class TestLabels:
             b"a.png\t1\nb.png\nb.png\t \nb.png\t2\n\ngone.png\t3\na.png\t4\n./a.png\t1\n"
             b"c.png\t\xff\nc.png\ta\x07\n\tx\n"
         )
-        assert open_all(folder) == (
-            [("a.png", "1")],
-            [
-                "labels.tsv:2: not the path of an image and its text",
-                "labels.tsv:3: b.png: the label is empty",
-                "labels.tsv:4: b.png is listed again",
-                "labels.tsv:6: no image gone.png",
-                "labels.tsv:7: a.png is listed again",
-                "labels.tsv:8: a.png is listed again",
-                "labels.tsv:9: not UTF-8",
-                "labels.tsv:10: c.png: the label has the control character U+0007",
-                "labels.tsv:11: not the path of an image and its text",
-                "unlabelled.png: not in labels.tsv",
-            ],
-        )
+        faults = {
+            2: UNPARSABLE,
+            3: "b.png: the label is empty",
+            4: "b.png is listed again",
+            6: "no image gone.png",
+            7: "a.png is listed again",
+            8: "a.png is listed again",
+            9: "not UTF-8",
+            10: "c.png: the label has the control character U+0007",
+            11: UNPARSABLE,
+        }
+        expected = [*told("labels.tsv", faults), "unlabelled.png: not in labels.tsv"]
+        assert open_all(folder) == ([("a.png", "1")], expected)
 
     def test_problems_of_csv(self, folder):
         images(folder, "a.png", "b.png")
@@ -204,15 +209,8 @@ class TestLists:
     def test_problems_of_a_list(self, folder):
         images(folder, "a.png", "b.png")
         (folder / "list.txt").write_bytes(b"a.png,1\nno comma\nb.png,\xfe\nname,2\nb.png,\n")
-        assert open_all(folder) == (
-            [("a.png", "1")],
-            [
-                "list.txt:2: not the path of an image and its text",
-                "list.txt:3: not UTF-8",
-                "list.txt:4: no image name",
-                "list.txt:5: b.png: the label is empty",
-            ],
-        )
+        faults = {2: UNPARSABLE, 3: "not UTF-8", 4: "no image name", 5: "b.png: the label is empty"}
+        assert open_all(folder) == ([("a.png", "1")], told("list.txt", faults))
 
     def test_tab(self, folder):
         images(folder, "test/1_1.png", "test/2_1.png")
@@ -226,10 +224,8 @@ class TestLists:
         path.write_text("./2425/1/115_Lube_45484.jpg 45484\n./2425/1/114_Spencerian_73323.jpg 73323\n1/2/3_a'b_4.jpg\n")
         assert open_all(path) == (list(zip(names, ["Lube", "Spencerian", "a'b"])), [])
         path.write_text(f"./{names[0]} 45484\n./2425/1/Lube.jpg 1\n./9/9_gone_9.jpg 9\n")
-        assert open_all(path)[1] == [
-            "annotation_train.txt:2: not the path of an image and its text",
-            "annotation_train.txt:3: no image ./9/9_gone_9.jpg",
-        ]
+        faults = {2: UNPARSABLE, 3: "no image ./9/9_gone_9.jpg"}
+        assert open_all(path)[1] == told("annotation_train.txt", faults)
 
     def test_paths_from_elsewhere(self, folder, tmp_path):
         images(tmp_path, "other/a.png", "b.png")

@@ -8,7 +8,7 @@ from ocr_lib.data.samples import load_samples
 from ocr_lib.data.source import CaptchaSource
 from ocr_lib.errors import OCRError
 from ocr_lib.image import dark_on_light, fit
-from ocr_lib.recognize.recognizer import Preparation
+from ocr_lib.preparation import Preparation
 from tests.toy import toy_recipe
 
 RECIPE = toy_recipe()
@@ -48,6 +48,7 @@ class TestFonts:
         expected = CaptchaSource(RECIPE, [font])((split, range(count)))
         np.testing.assert_array_equal(found.images, expected.images)
         assert found.texts == expected.texts
+        assert found.widths.tolist() == [SIZE[0]] * count
 
     def test_splits_differ(self, font):
         one, other = (load(font, split, 5) for split in TURNS)
@@ -82,6 +83,16 @@ class TestFolder:
         found = load(folder, count=1, preparation=Preparation(SIZE, is_original)).images[0]
         expected = cv2.resize(image, SIZE) if is_original else fit(dark_on_light(image), SIZE)
         np.testing.assert_array_equal(found, expected)
+
+    def test_of_any_width_are_padded_with_paper(self, folder):
+        found = load(folder, split="validation", preparation=Preparation((None, 16)))
+        images = [cv2.imread(str(folder / f"{i}.png"), cv2.IMREAD_GRAYSCALE) for i in (0, 2, 4, 6)]
+        widths = [round(50 * 16 / len(image)) for image in images]
+        assert found.widths.tolist() == widths == [40, 36, 33, 31]
+        assert found.images.shape == (4, 16, 40)
+        for padded, image, width in zip(found.images, images, widths):
+            np.testing.assert_array_equal(padded[:, :width], fit(image, (width, 16)))
+            assert (padded[:, width:] == 255).all()
 
     def test_texts_go_with_their_images(self, folder):
         label(folder, [(f"{i}.png", f"text {i}") for i in reversed(range(7))])

@@ -154,6 +154,19 @@ def test_only_what_shapes_the_samples_changes_them(source, font):
     assert batch.images.shape == (3, 30, 100) and {len(text) for text in batch.texts} == {4}
 
 
+@pytest.mark.parametrize("size, width", [((160, 60), 80), ((100, 60), 50), ((90, 70), 39)])
+def test_without_a_width_captchas_keep_their_aspect_ratio(font, size, width):
+    drawn = [("captcha.width", size[0]), ("captcha.height", size[1])]
+    fixed, free = (
+        CaptchaSource(override(load_preset("captcha"), [*drawn, ("image.width", given)]), [font])(("test", range(3)))
+        for given in (width, None)
+    )
+    assert free.images.shape == (3, 30, width)
+    assert free.widths.tolist() == fixed.widths.tolist() == [width] * 3
+    assert free.texts == fixed.texts
+    np.testing.assert_array_equal(free.images, fixed.images)
+
+
 def texts(recipe, count=6000):
     return draw_texts(recipe, sample_draws("train", 3, range(count), recipe.max_length).text)
 

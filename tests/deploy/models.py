@@ -4,7 +4,7 @@ import numpy as np
 
 from ocr_lib.deploy.export import export_onnx
 from ocr_lib.recipe import override
-from tests.small_network import mark_params, mark_recipe, random_params
+from tests.small_network import mark_params, mark_recipe, random_params, smooth_params
 
 WIDTH, HEIGHT = 31, 13
 TWO_CONVOLUTIONS = [{"filters": 3, "pool": [2, 2]}, {"filters": 5, "pool": [1, 2]}]
@@ -19,6 +19,10 @@ def small_recipe(*settings, **network):
     """Return the recipe of a network whose sizes are all different, and odd."""
     sizes = [("image.width", WIDTH), ("image.height", HEIGHT), ("network.hidden", 7)]
     return override(mark_recipe(), [*sizes, *settings, *((f"network.{key}", value) for key, value in network.items())])
+
+
+def smooth_weights(recipe, seed=1):
+    return weights_of(smooth_params(recipe, seed))
 
 
 def random_model(recipe, calibration=None, seed=3, scale=0.5):

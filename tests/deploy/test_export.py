@@ -12,6 +12,7 @@ from ocr_lib.deploy import Predictor
 from ocr_lib.deploy.export import export_onnx
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256
+from ocr_lib.geometry import shrunk
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
 from ocr_lib.recipe import override
@@ -24,7 +25,7 @@ from tests.deploy.models import (
     small_recipe,
     weights_of,
 )
-from tests.net.test_reader import numpy_forward
+from tests.numpy_network import numpy_forward
 from tests.small_network import LETTERS, random_params, save
 
 CONVOLUTIONS = {"none": [], "two": TWO_CONVOLUTIONS}
@@ -87,7 +88,7 @@ class TestWidth:
         recipe = small_recipe(convolutions=convolutions, bidirectional=True)
         images = random_images(2, width)
         found = Predictor(random_model(recipe)).probabilities(images)
-        assert found.shape == (width // recipe.network.stride[0], 2, 11)
+        assert found.shape == (shrunk(width, recipe.network.shrinkage(0)), 2, 11)
         wide = override(recipe, [("image.width", max(width, 16)), ("text.max_length", 1), ("text.min_length", 1)])
         assert largest_difference(found, numpy_forward(images, random_params(recipe, 3), wide)) < 1e-5
 
@@ -155,7 +156,16 @@ class TestMetadata:
         told = {**{key: found[key] for key in predictor.metadata._fields}, "is_original": False}
         assert predictor.metadata._asdict() == told
         assert predictor.alphabet == Alphabet(LETTERS)
-        assert predictor.preparation == ((WIDTH, HEIGHT), False)
+        assert predictor.preparation == ((WIDTH, HEIGHT), False, ())
+
+    def test_of_a_network_for_any_width(self):
+        valid = {"filters": 2, "kernel": [5, 2], "padding": False, "pool": [3, 1]}
+        recipe = small_recipe(("image.width", None), convolutions=[valid, {"filters": 3}])
+        data = random_model(recipe)
+        assert Predictor(data).preparation == ((None, HEIGHT), False, ((4, 3), (0, 2)))
+        images, widths = onnx.load(io.BytesIO(data)).graph.input
+        assert (images.name, widths.name) == ("images", "widths")
+        assert widths.type.tensor_type.elem_type == onnx.TensorProto.INT64
 
     def test_license_is_not_stated_unless_it_is(self):
         assert properties(random_model(small_recipe()))["license"] == "not stated"
@@ -166,7 +176,7 @@ class TestMetadata:
     def test_of_the_original_example(self):
         recipe = small_recipe()
         data = export_onnx(recipe, weights_of(random_params(recipe)), is_original=True)
-        assert Predictor(data).preparation == ((WIDTH, HEIGHT), True)
+        assert Predictor(data).preparation == ((WIDTH, HEIGHT), True, ())
 
     @pytest.mark.parametrize("text", ["0" * 64, "0" * 200, "лицензия"])
     def test_any_text_can_be_sealed(self, text):

@@ -13,7 +13,18 @@ from onnx import numpy_helper
 from ocr_lib.deploy import Predictor
 from ocr_lib.deploy.export import export_onnx
 from ocr_lib.deploy.int8 import quantize
-from tests.deploy.models import TWO_CONVOLUTIONS, mark_model, random_images, random_model, small_recipe, weights_of
+from tests.deploy.models import (
+    HEIGHT,
+    TWO_CONVOLUTIONS,
+    WIDTH,
+    mark_model,
+    random_images,
+    random_model,
+    small_recipe,
+    smooth_weights,
+    weights_of,
+)
+from tests.lines import random_lines
 from tests.small_network import LETTERS, draw_marks, random_params
 
 # Places of weights among the inputs of operators
@@ -24,19 +35,6 @@ NETWORKS = {
     "two-convolutions": {"convolutions": TWO_CONVOLUTIONS},
     "both-ways": {"convolutions": TWO_CONVOLUTIONS, "layers": 2, "bidirectional": True},
 }
-
-
-def smooth_weights(recipe, seed=1):
-    """Return weights of the sizes that training leaves: units are neither idle nor saturated, and classes clear."""
-    weights = weights_of(random_params(recipe, seed, scale=1.0))
-    for name, array in weights.items():
-        if name.endswith("_weight"):
-            array *= (8 if name == "pred_fc_weight" else 1.5) / np.sqrt(array[0].size)
-        elif name.endswith(("_bias", "_beta")):
-            array *= 0.1
-        elif name.endswith("_gamma"):
-            array[:] = 1
-    return weights
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
@@ -55,16 +53,17 @@ class TestModel:
                 assert array.dtype == np.int8
                 assert np.abs(array.astype(int)).max() == 63
 
-    def test_reads_nearly_as_in_floating_point(self, network):
+    @pytest.mark.parametrize("seed", [2, 3])
+    def test_reads_nearly_as_in_floating_point(self, network, seed):
         recipe = small_recipe(("text.alphabet", LETTERS), **network)
-        weights = smooth_weights(recipe)
-        images = random_images(64)
+        weights = smooth_weights(recipe, seed)
+        images, calibration = (np.stack(random_lines([WIDTH] * 64, HEIGHT, each)) for each in (0, 1))
         fp32 = Predictor(export_onnx(recipe, weights)).probabilities(images)
-        int8 = Predictor(export_onnx(recipe, weights, calibration=random_images(64, seed=1))).probabilities(images)
-        assert np.ptp(fp32, axis=1).max() > 0.1, "the images are read too much alike to tell anything"
+        int8 = Predictor(export_onnx(recipe, weights, calibration=calibration)).probabilities(images)
+        assert np.ptp(fp32, axis=1).max() > 0.5, "the images are read too much alike to tell anything"
         difference = np.abs(fp32 - int8)
-        assert 0 < difference.max() < 0.1  # measured: 0.012 to 0.048
-        assert difference.mean() < 0.1 * fp32.std(axis=1).mean()  # measured: 0.03 to 0.06
+        assert 0 < difference.max() < 0.1  # measured: 0.014 to 0.051
+        assert difference.mean() < 0.1 * fp32.std(axis=1).mean()  # measured: 0.017 to 0.044
 
 
 def test_marks_are_read_alike():

@@ -1,12 +1,9 @@
 """Whole runs of the training command on data sets on disk."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -17,26 +14,12 @@ from ocr_lib.deploy import Predictor
 from ocr_lib.files import sha256
 from ocr_lib.net.manifest import read_manifest, read_recipe
 from tests.toy import FONT, SETTINGS, toy_arguments
+from tests.train_command import ROOT, Result, one_thread, refused, shared_process
 
-ROOT = Path(__file__).parents[2]
 COUNT = 240
 HELD_OUT = 36
 EPOCHS = 4
 TOY = [argument for argument in toy_arguments() if not argument.startswith(("--set=text.", "--set=captcha."))]
-# Loading MXNet takes longer than a toy run, so most of them share a process.
-COMMANDS = """
-import contextlib, io, json, sys
-from ocr_lib.cli import train
-for line in sys.stdin:
-    with contextlib.redirect_stderr(io.StringIO()) as said:
-        code = train.main(json.loads(line))
-    print(json.dumps([code, said.getvalue()]), flush=True)
-"""
-
-
-class Result(NamedTuple):
-    returncode: int
-    stderr: str
 
 
 def run(*arguments, **options):
@@ -46,10 +29,6 @@ def run(*arguments, **options):
         [sys.executable, script, *arguments], capture_output=True, text=True, timeout=200, check=False, **options
     )
     return Result(result.returncode, result.stderr)
-
-
-def one_thread(*arguments):
-    return ["--cpu", "1", "--num_proc", "1", *map(str, arguments)]
 
 
 def begin(data, prefix, *arguments):
@@ -68,27 +47,10 @@ def hashes(prefix):
     return {path.name: sha256(path) for path in prefix.parent.glob("*.params")}
 
 
-def refused(result):
-    """Return the one line that a run ended with before it trained."""
-    assert result.returncode != 0
-    assert "Traceback" not in result.stderr
-    (line,) = (line for line in result.stderr.splitlines() if " Recipe captcha on " not in line)
-    assert "error: " in line and "unexpected" not in line
-    return line
-
-
 @pytest.fixture(scope="module")
 def train():
     """Return a function that runs the command in a process that all such runs share."""
-    command = [sys.executable, "-c", COMMANDS]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
-    ) as process:
-
-        def train(arguments):
-            print(json.dumps(arguments), file=process.stdin, flush=True)
-            return Result(*json.loads(process.stdout.readline()))
-
+    with shared_process() as train:
         yield train
 
 
@@ -141,9 +103,10 @@ def test_learns_and_writes_what_the_data_is_like(straight):
 def test_the_exported_network_reads_what_was_held_out_as_validation_says(data, straight):
     predictor = Predictor(f"{straight}.onnx")
     assert predictor.alphabet.characters == "07"
-    held_out = hold_out(open_dataset(data), HELD_OUT / COUNT, 0)[1]
-    readings = predictor.predict([str(data / held_out.dataset.item(index).name) for index in held_out.indices])
-    right = sum(reading.text == text for reading, text in zip(readings, held_out.texts()))
+    dataset = open_dataset(data)
+    held_out = [dataset.item(index) for index in hold_out(COUNT, HELD_OUT / COUNT, 0)[1]]
+    readings = predictor.predict([str(data / item.name) for item in held_out])
+    right = sum(reading.text == item.text for reading, item in zip(readings, held_out))
     assert right / HELD_OUT == pytest.approx(read_manifest(str(straight)).find("best", "").metrics["accuracy"])
 
 

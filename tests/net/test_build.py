@@ -1,5 +1,6 @@
 """Whole training symbols: both cells alike, the outputs' shapes, several devices, the two losses."""
 
+import json
 import os
 import subprocess
 import sys
@@ -156,6 +157,49 @@ class TestOutputs:
         executor.copy_params_from(*split(params))
         (output,) = executor.forward(data=mx.nd.array(data))
         np.testing.assert_allclose(output.asnumpy(), run(recipe, params, data, labels)[0][0], atol=1e-6)
+
+
+class TestDropout:
+    SHARE = 0.3
+
+    def outputs(self, is_train, **network):
+        """Return what goes into each dropout of a network, and what comes out."""
+        network = {f"network__{key}": value for key, value in network.items()}
+        recipe = small_recipe(network__dropout=self.SHARE, network__hidden=50, **network)
+        symbol = training_symbol(recipe)
+        nodes = json.loads(symbol.tojson())["nodes"]
+        internals = symbol.get_internals()
+        found = []
+        for node in nodes:
+            if node["op"] == "Dropout":
+                source = nodes[node["inputs"][0][0]]
+                source_name = source["name"] + ("_output" if source["op"] != "null" else "")
+                names = [name for name in internals.list_outputs() if name in (source_name, f"{source_name}0")]
+                found += [internals[names[0]], internals[f"{node['name']}_output"]]
+        data, _ = random_batch(40)
+        executor = mx.sym.Group(found).simple_bind(
+            mx.cpu(), data=data.shape
+        )  # bound for inference it leaves nothing out
+        executor.copy_params_from(*split(random_params(recipe)), allow_extra_params=True)
+        mx.random.seed(0)
+        outputs = [output.asnumpy() for output in executor.forward(is_train=is_train, data=mx.nd.array(data))]
+        return list(zip(outputs[::2], outputs[1::2]))
+
+    @pytest.mark.parametrize("cell", ["fused", "unrolled"])
+    def test_leaves_out_its_share_in_training(self, cell):
+        pairs = self.outputs(True, layers=2, cell=cell)
+        assert [len(before[0, 0]) for before, _ in pairs] == [HEIGHT, 50, 50]  # two LSTM layers and the classifier
+        for before, after in pairs:
+            left_out = after == 0
+            assert left_out.mean() == pytest.approx(self.SHARE, abs=0.02)
+            np.testing.assert_allclose(after[~left_out], before[~left_out] / (1 - self.SHARE), rtol=1e-4)
+
+    def test_does_nothing_in_inference(self):
+        for before, after in self.outputs(False, layers=2, output_norm=True):
+            np.testing.assert_array_equal(before, after)
+
+    def test_is_no_part_of_the_network_without(self):
+        assert "Dropout" not in training_symbol(small_recipe()).tojson()
 
 
 class TestModule:

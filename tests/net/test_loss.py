@@ -34,10 +34,10 @@ def enumerated_gradient(logits, label, nudge=1e-5):
     return gradient / (2 * nudge)
 
 
-def cost_and_gradient(logits, labels, out_grad=None):
+def cost_and_gradient(logits, labels, out_grad=None, loss="ctc", any_width=False):
     """Return the costs (N,) and the gradient (T, N, C) that the head of our training symbol gives."""
-    steps, _, _ = logits.shape
-    symbol = ctc_cost(mx.sym.Variable("logits"), mx.sym.Variable("label"), steps, labels.shape[1], "ctc")
+    steps = None if any_width else len(logits)
+    symbol = ctc_cost(mx.sym.Variable("logits"), mx.sym.Variable("label"), steps, labels.shape[1], loss)
     executor = symbol.simple_bind(
         mx.cpu(), logits=logits.shape, label=labels.shape, grad_req={"logits": "write", "label": "null"}
     )
@@ -94,6 +94,22 @@ def test_padding_adds_nothing():
     narrow, wide = (cost_and_gradient(logits, padded(labels, width)) for width in (2, 6))
     for one, other in zip(narrow, wide):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["ctc", "warpctc"])
+def test_steps_that_are_blank_for_certain_add_nothing(request, loss):
+    if loss == "warpctc":
+        request.getfixturevalue("library")
+    labels, ends = [(1, 2), (2, 2), (), (3, 1, 3), (1,)], [3, 3, 2, 5, 1]
+    logits = np.random.default_rng(0).normal(0, 2, (5, len(labels), 4)).astype(np.float32)
+    for sample, end in enumerate(ends):
+        logits[end:, sample] = [0, -1e4, -1e4, -1e4]
+    costs, gradient = cost_and_gradient(logits, padded(labels, 3), loss=loss, any_width=True)
+    for sample, (label, end) in enumerate(zip(labels, ends)):
+        alone = logits[:end, sample]
+        assert costs[sample] == pytest.approx(enumerated_cost(alone, label), abs=1e-5)
+        np.testing.assert_allclose(gradient[:end, sample], enumerated_gradient(alone, label), atol=1e-5)
+        np.testing.assert_allclose(gradient[end:, sample], 0, atol=1e-6)
 
 
 def test_samples_are_added_up_without_weights():

@@ -6,43 +6,16 @@ import pytest
 from ocr_lib.mx import mx
 from ocr_lib.net.lstm import lstm_layers
 from ocr_lib.recipe import NetworkRecipe
+from tests.numpy_network import numpy_lstm
 
 STEPS, FEATURES, HIDDEN = 6, 3, 4
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def numpy_direction(data, params, prefix):
-    """Run one direction over (T, N, F), first row first; the gates are in the order i, f, c, o."""
-    names = [prefix + name for name in ("i2h_weight", "i2h_bias", "h2h_weight", "h2h_bias")]
-    i2h_weight, i2h_bias, h2h_weight, h2h_bias = (params[name].astype(np.float64) for name in names)
-    hidden = h2h_weight.shape[1]
-    h = c = np.zeros((data.shape[1], hidden))
-    outputs = []
-    for x in data:
-        gates = x @ i2h_weight.T + i2h_bias + h @ h2h_weight.T + h2h_bias
-        i, f, new, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    return np.stack(outputs)
-
-
-def numpy_lstm(data, params, layers, bidirectional):
-    for layer in range(layers):
-        outputs = [numpy_direction(data, params, f"l{layer}_")]
-        if bidirectional:
-            outputs.append(numpy_direction(data[::-1], params, f"l{layer}_r_")[::-1])
-        data = np.concatenate(outputs, axis=2)
-    return data
-
-
-def random_executor(recipe, batch, seed=0, steps=STEPS):
+def random_executor(recipe, batch, seed=0, steps=STEPS, by_ends=False):
     """Bind the recipe's layers alone, with random inputs and parameters; return it and the arrays by name."""
-    symbol = lstm_layers(mx.sym.Variable("data"), steps, FEATURES, recipe)
-    executor = symbol.simple_bind(mx.cpu(), data=(steps, batch, FEATURES), grad_req="null")
+    inputs = {"data": (steps, batch, FEATURES), **({"ends": (batch,)} if by_ends and recipe.bidirectional else {})}
+    symbol = lstm_layers(mx.sym.Variable("data"), steps, FEATURES, recipe, mx.sym.Variable("ends") if by_ends else None)
+    executor = symbol.simple_bind(mx.cpu(), **inputs, grad_req="null")
     rng = np.random.default_rng(seed)
     # In the order of names, so that both forms get the same.
     arrays = {name: rng.normal(size=array.shape).astype("f") for name, array in sorted(executor.arg_dict.items())}
@@ -58,10 +31,36 @@ def random_executor(recipe, batch, seed=0, steps=STEPS):
 def test_agrees_with_numpy(cell, bidirectional, layers, batch):
     recipe = NetworkRecipe(layers=layers, hidden=HIDDEN, bidirectional=bidirectional, cell=cell)
     executor, arrays = random_executor(recipe, batch)
-    expected = numpy_lstm(arrays["data"], arrays, layers, bidirectional)
+    expected = numpy_lstm(arrays["data"], arrays, recipe)
     (output,) = executor.forward()
     assert output.shape == (STEPS, batch, HIDDEN * (1 + bidirectional))
     np.testing.assert_allclose(output.asnumpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["fused", "unrolled"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_sum_of_directions_agrees_with_numpy(cell, layers):
+    recipe = NetworkRecipe(layers=layers, hidden=HIDDEN, bidirectional=True, merge="sum", cell=cell)
+    executor, arrays = random_executor(recipe, batch=3)
+    (output,) = executor.forward()
+    assert output.shape == (STEPS, 3, recipe.width) == (STEPS, 3, HIDDEN)
+    np.testing.assert_allclose(output.asnumpy(), numpy_lstm(arrays["data"], arrays, recipe), atol=1e-5)
+
+
+@pytest.mark.parametrize("merge", ["concat", "sum"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("ends", [[6, 1, 4, 3], [2, 5, 2], [1], [6]], ids=str)
+def test_samples_that_end_early_agree_with_numpy_on_each_alone(ends, layers, bidirectional, merge):
+    recipe = NetworkRecipe(layers=layers, hidden=HIDDEN, bidirectional=bidirectional, merge=merge)
+    executor, arrays = random_executor(recipe, len(ends), by_ends=True)
+    if bidirectional:  # what comes behind changes nothing of the other way
+        executor.arg_dict["ends"][:] = mx.nd.array(ends)
+    (output,) = executor.forward()
+    assert output.shape == (STEPS, len(ends), recipe.width)
+    for sample, end in enumerate(ends):
+        expected = numpy_lstm(arrays["data"][:end, sample : sample + 1], arrays, recipe)
+        np.testing.assert_allclose(output[:end, sample : sample + 1].asnumpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["fused", "unrolled"])
@@ -76,18 +75,21 @@ def test_every_pass_begins_at_zero_states(cell):
 def test_one_time_step(cell, bidirectional):
     recipe = NetworkRecipe(layers=2, hidden=HIDDEN, bidirectional=bidirectional, cell=cell)
     executor, arrays = random_executor(recipe, batch=2, steps=1)
-    expected = numpy_lstm(arrays["data"], arrays, 2, bidirectional)
+    expected = numpy_lstm(arrays["data"], arrays, recipe)
     np.testing.assert_allclose(executor.forward()[0].asnumpy(), expected, atol=1e-5)
 
 
-def test_one_set_of_parameters():
+@pytest.mark.parametrize("by_ends", [False, True])
+def test_one_set_of_parameters(by_ends):
     expected = {"data": (STEPS, 2, FEATURES)}
     for layer, features in ((0, FEATURES), (1, 2 * HIDDEN)):
         for prefix in (f"l{layer}_", f"l{layer}_r_"):
             expected[f"{prefix}i2h_weight"] = (4 * HIDDEN, features)
             expected[f"{prefix}h2h_weight"] = (4 * HIDDEN, HIDDEN)
             expected[f"{prefix}i2h_bias"] = expected[f"{prefix}h2h_bias"] = (4 * HIDDEN,)
-    for cell in ("fused", "unrolled"):
+    if by_ends:
+        expected["ends"] = (2,)
+    for cell in ("fused",) if by_ends else ("fused", "unrolled"):
         recipe = NetworkRecipe(layers=2, hidden=HIDDEN, bidirectional=True, cell=cell)
-        executor, _ = random_executor(recipe, batch=2)
+        executor, _ = random_executor(recipe, batch=2, by_ends=by_ends)
         assert {name: array.shape for name, array in executor.arg_dict.items()} == expected

@@ -17,6 +17,7 @@ from ocr_lib.recognize.automaton import all_texts
 from ocr_lib.recognize.beam import BeamDecoder
 from ocr_lib.recognize.pattern import compile_pattern
 from tests import original_example
+from tests.numpy_network import numpy_forward
 from tests.small_network import ROWS, WIDTH, draw_marks, mark_params, mark_recipe, random_params, save
 
 TEXTS = ["0089", "7", "31415", "", "555", "90", "123456", "0000"]
@@ -24,58 +25,6 @@ TEXTS = ["0089", "7", "31415", "", "555", "90", "123456", "0000"]
 
 def rows_of(text):
     return [int(character) for character in text]
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def numpy_forward(images, params, recipe):
-    """Return the probabilities (T', N, C) of a network's images (N, H, W)."""
-    p = {name[4:]: array.astype(np.float64) for name, array in params.items()}
-    x = ((images - recipe.image.mean) / recipe.image.scale).transpose(0, 2, 1)[:, None]  # (N, 1, T, F)
-    for i, convolution in enumerate(recipe.network.convolutions):
-        x = np.stack([[convolve(sample, kernel) for kernel in p[f"conv{i}_weight"]] for sample in x])
-        mean, var = p[f"bn{i}_moving_mean"][:, None, None], p[f"bn{i}_moving_var"][:, None, None]
-        gamma, beta = p[f"bn{i}_gamma"][:, None, None], p[f"bn{i}_beta"][:, None, None]
-        x = np.maximum((x - mean) / np.sqrt(var + 1e-5) * gamma + beta, 0)
-        pt, pf = convolution.pool
-        whole = x[:, :, : x.shape[2] // pt * pt, : x.shape[3] // pf * pf]
-        x = np.max([whole[:, :, a::pt, b::pf] for a in range(pt) for b in range(pf)], axis=0)
-    n, k, t, f = x.shape
-    x = x.transpose(2, 0, 1, 3).reshape(t, n, k * f)
-    for layer in range(recipe.network.layers):
-        both = [lstm(x, p, f"l{layer}_")]
-        if recipe.network.bidirectional:
-            both.append(lstm(x[::-1], p, f"l{layer}_r_")[::-1])
-        x = np.concatenate(both, axis=2)
-    scores = np.exp(x @ p["pred_fc_weight"].T + p["pred_fc_bias"])
-    return scores / scores.sum(axis=2, keepdims=True)
-
-
-def convolve(planes, kernel):
-    """Slide a kernel (K, 3, 3) over planes (K, T, F) with a margin of zeros."""
-    _, t, f = planes.shape
-    framed = np.pad(planes, ((0, 0), (1, 1), (1, 1)))
-    return sum(
-        kernel[k, a, b] * framed[k, a : a + t, b : b + f]
-        for k in range(len(planes))
-        for a in range(3)
-        for b in range(3)
-    )
-
-
-def lstm(x, p, prefix):
-    hidden = p[f"{prefix}h2h_weight"].shape[1]
-    h = c = np.zeros((x.shape[1], hidden))
-    outputs = []
-    for step in x:
-        gates = step @ p[f"{prefix}i2h_weight"].T + h @ p[f"{prefix}h2h_weight"].T
-        i, f, new, o = np.split(gates + p[f"{prefix}i2h_bias"] + p[f"{prefix}h2h_bias"], 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(new)
-        h = sigmoid(o) * np.tanh(c)
-        outputs.append(h)
-    return np.stack(outputs)
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +53,14 @@ class TestProbabilities:
                 "layers": 2,
                 "hidden": 5,
             },
+            {"convolutions": [{"filters": 3, "kernel": [5, 1]}, {"filters": 2, "kernel": [1, 3], "pool": [1, 1]}]},
+            {"convolutions": [{"filters": 3, "kernel": [4, 2], "padding": False}, {"filters": 2, "padding": False}]},
+            {"convolutions": [{"filters": 3, "batch_norm": False}, {"filters": 2}]},
+            {"bidirectional": True, "layers": 2, "hidden": 5, "merge": "sum"},
+            {"bidirectional": True, "output_norm": True},
+            {"output_norm": True, "dropout": 0.5},
         ],
-        ids=["raw", "conv", "two-conv"],
+        ids=["raw", "conv", "two-conv", "kernels", "valid", "bias", "sum", "norm", "dropout"],
     )
     def test_agree_with_numpy(self, tmp_path, cell, settings):
         sizes = [("image.width", 30), ("image.height", 14), ("image.mean", 100.0)]

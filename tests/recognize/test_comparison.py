@@ -8,8 +8,9 @@ import pytest
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.errors import OCRError
+from ocr_lib.preparation import Preparation
 from ocr_lib.recognize.comparison import MAX_DIFFERENCE, Comparison, accept_loss, accept_same, compare, speedup
-from ocr_lib.recognize.recognizer import Preparation, Recognizer
+from ocr_lib.recognize.recognizer import Recognizer
 
 ALPHABET = Alphabet("abc")
 STEPS = 8
@@ -21,11 +22,12 @@ class Told(Recognizer):
     def __init__(self, texts, sure=0.7, seconds=0.0):
         super().__init__(ALPHABET, Preparation((4, 2)))
         self._texts, self._sure, self._seconds = texts, sure, seconds
-        self.batches = []
+        self.batches, self.widths = [], []
 
-    def probabilities(self, images):
+    def probabilities(self, images, widths=None):
         time.sleep(self._seconds)
         self.batches.append(len(images))
+        self.widths.append(widths)
         found = np.full((STEPS, len(images), ALPHABET.num_classes), (1 - self._sure) / 3, np.float32)
         for n, image in enumerate(images):
             ids = [0] * STEPS
@@ -83,6 +85,16 @@ class TestCompare:
         compare(model, before, images_of(300))
         assert sum(model.batches) == 300 and max(model.batches) <= 128
         assert model.batches == before.batches
+
+    @pytest.mark.parametrize("given", [True, False])
+    def test_both_are_told_the_widths(self, given):
+        models = Told(["a"] * 300), Told(["a"] * 300)
+        widths = 1 + np.arange(300) % 4 if given else None
+        found = compare(*models, images_of(300), widths=widths)
+        assert found == Comparison(300, 0.0, 300)
+        for model in models:
+            assert [len(part) for part in model.widths] == model.batches
+            np.testing.assert_array_equal(np.concatenate(model.widths), widths if given else np.full(300, 4))
 
     def test_a_probability_that_is_no_number(self):
         assert math.isnan(compared(["a"], ["a"], sure=math.nan).max_difference)

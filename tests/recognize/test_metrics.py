@@ -20,7 +20,7 @@ from ocr_lib.recognize.metrics import (
     evaluate,
 )
 
-NAMES = ["accuracy", "accuracy_lcs", "cer", "wer"]
+NAMES = ["accuracy", "accuracy_ci", "accuracy_alnum_ci", "accuracy_lcs", "cer", "cer_line", "wer"]
 TEXTS = st.text("ab \u00e9\U0001f600", max_size=12)
 
 
@@ -125,7 +125,15 @@ def test_scores_agree_with_a_plain_dynamic_programme():
 
 def test_rates_weigh_by_length_and_accuracies_by_text():
     figures = evaluate(["12345678", "12"], ["12345678", "00"])
-    assert figures == {"accuracy": 0.5, "accuracy_lcs": 0.5, "cer": 0.2, "wer": 0.5}
+    assert figures == {
+        "accuracy": 0.5,
+        "accuracy_ci": 0.5,
+        "accuracy_alnum_ci": 0.5,
+        "accuracy_lcs": 0.5,
+        "cer": 0.2,
+        "cer_line": 0.5,
+        "wer": 0.5,
+    }
     assert evaluate(["a b c d", "x"], ["a b c d", "y"])["wer"] == 0.2
 
 
@@ -134,8 +142,10 @@ def test_surplus_characters_push_the_rate_over_one():
 
 
 def test_empty_references():
-    assert evaluate([""], [""]) == {"accuracy": 1, "accuracy_lcs": 1, "cer": 0, "wer": 0}
-    assert evaluate([""], ["1"]) == {"accuracy": 0, "accuracy_lcs": 0, "cer": math.inf, "wer": math.inf}
+    shares, rates = [name for name in NAMES if "accuracy" in name], ["cer", "cer_line", "wer"]
+    assert evaluate([""], [""]) == {**dict.fromkeys(shares, 1), **dict.fromkeys(rates, 0)}
+    rates_found = {"cer": math.inf, "cer_line": 1, "wer": math.inf}
+    assert evaluate([""], ["1"]) == {**dict.fromkeys(shares, 0), **rates_found}
     assert evaluate(["", "12"], ["1", "12"])["cer"] == 0.5
 
 
@@ -155,7 +165,7 @@ def test_refuses_what_does_not_pair(references, hypotheses):
 @settings(deadline=None)
 @given(TEXTS)
 def test_a_text_agrees_with_itself(text):
-    assert evaluate([text], [text]) == {"accuracy": 1, "accuracy_lcs": 1, "cer": 0, "wer": 0}
+    assert evaluate([text], [text]) == {name: float("accuracy" in name) for name in NAMES}
 
 
 @settings(deadline=None)

@@ -8,6 +8,7 @@ import pytest
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.recognize.automaton import trie
 from ocr_lib.recognize.beam import BeamDecoder
+from ocr_lib.recognize.decode import best_path
 from ocr_lib.recognize.reading import Character, readings
 from tests.recognize.enumeration import label_probabilities
 
@@ -105,6 +106,38 @@ class TestCharacters:
     def test_widths_pair_with_samples(self):
         with pytest.raises(ValueError, match="2 widths do not pair with 1 samples"):
             readings(random_probabilities(0, 2, 1, 3), Alphabet("ab"), widths=[1, 2])
+
+
+class TestSteps:
+    LENGTHS = (7, 3, 5, 1)
+
+    @pytest.fixture
+    def padded(self):
+        """Return probabilities in which the blank is certain behind each sample's steps."""
+        probabilities = random_probabilities(5, max(self.LENGTHS), len(self.LENGTHS), 3)
+        for n, length in enumerate(self.LENGTHS):
+            probabilities[length:, n] = [1, 0, 0]
+        return probabilities
+
+    @pytest.mark.parametrize("as_array", [False, True])
+    @pytest.mark.parametrize("decode", [best_path, BeamDecoder(trie([[1], [2, 1], [1, 2, 2], []]))])
+    def test_a_sample_is_read_as_if_it_were_alone(self, padded, as_array, decode):
+        steps = np.array(self.LENGTHS) if as_array else self.LENGTHS
+        widths = [100, 50, 70, 9]
+        found = readings(padded, Alphabet("ab"), decode, widths, steps)
+        assert len({reading.text for reading in found}) > 1
+        for n, (reading, length, width) in enumerate(zip(found, self.LENGTHS, widths)):
+            (alone,) = readings(padded[:length, n : n + 1], Alphabet("ab"), decode, [width])
+            assert reading.text == alone.text
+            assert reading.confidence == pytest.approx(alone.confidence, abs=1e-9)
+            np.testing.assert_array_equal(reading.probabilities, padded[:length, n])
+            for ours, theirs in zip(reading.characters, alone.characters):
+                assert ours == (theirs.text, pytest.approx(theirs.confidence), pytest.approx(theirs.x))
+
+    def test_positions_are_shares_of_its_own_steps(self):
+        probabilities = np.eye(3, dtype=np.float32)[[0, 1, 0, 2, 0, 0, 0, 0]][:, None]
+        (reading,) = readings(probabilities, Alphabet("ab"), widths=[80], steps=[4])
+        assert reading.characters == (Character("a", 1.0, 30.0), Character("b", 1.0, 70.0))
 
 
 class TestOtherDecoders:

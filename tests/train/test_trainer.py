@@ -12,19 +12,20 @@ from ocr_lib.data.iterator import OCRIter, epoch_ranges
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.net.checkpoint import load_checkpoint
+from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.manifest import read_manifest
 from ocr_lib.train.log import TrainingLog
 from ocr_lib.train.progress import Progress
 from ocr_lib.train.store import Store
 from ocr_lib.train.trainer import Limits, Trainer
+from ocr_lib.train.warm_start import Pretrained
 from tests.toy import toy_batches, toy_recipe
 
 
 class Run:
     """A training run on rendered batches, in this process."""
 
-    def __init__(self, tmp_path, *settings, batches=None, previous=None, resume=False):
+    def __init__(self, tmp_path, *settings, batches=None, resume=False, pretrained=None):
         self.recipe = toy_recipe(*settings)
         self.prefix = str(tmp_path / "ocr")
         self.log_dir = tmp_path / "log"
@@ -41,6 +42,7 @@ class Run:
             store,
             self.progress,
             [mx.cpu()],
+            pretrained,
         )
 
     def _endless(self, first):
@@ -113,6 +115,24 @@ def test_a_partial_batch_counts_its_samples_once(tmp_path):
     alone.update()
     for name, array in alone.get_params()[0].items():
         np.testing.assert_allclose(array.asnumpy(), trained.arg_params[name].asnumpy(), atol=1e-7, err_msg=name)
+
+
+def test_begins_with_pretrained_weights_but_fresh_rows_for_new_characters(tmp_path):
+    shapes = Run(tmp_path).trainer.checkpoint()
+    rng = np.random.default_rng(0)
+    weights = {
+        name: rng.uniform(0.5, 1, array.shape).astype(np.float32)
+        for part in (shapes.arg_params, shapes.aux_params)
+        for name, array in part.items()
+    }
+    runs = [Run(tmp_path, ("text.alphabet", "+70"), pretrained=which) for which in (None, Pretrained(weights, "07"))]
+    fresh, begun = (numpy_weights(run.trainer.checkpoint()) for run in runs)
+    assert set(begun) == set(weights)
+    for name in ("pred_fc_weight", "pred_fc_bias"):
+        np.testing.assert_array_equal(begun[name][[0, 2, 3]], weights.pop(name)[[0, 2, 1]])
+        np.testing.assert_array_equal(begun[name][1], fresh[name][1])
+    for name, array in weights.items():
+        np.testing.assert_array_equal(begun[name], array, err_msg=name)
 
 
 def test_stops_at_the_target(tmp_path):

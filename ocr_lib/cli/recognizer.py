@@ -1,0 +1,98 @@
+"""The recognizer that a command line names, and how it is to read."""
+
+import argparse
+from pathlib import Path
+
+from ocr_lib.alphabet import Alphabet
+from ocr_lib.cli.command import add_checkpoint
+from ocr_lib.errors import OCRError
+from ocr_lib.recognize.decode import Decoder, best_path
+from ocr_lib.recognize.recognizer import Recognizer
+
+
+def add_recognizer(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a recognizer and say how it reads."""
+    add_checkpoint(parser)
+    parser.add_argument("--model", type=Path, metavar="FILE", help="an exported model, in place of a checkpoint")
+    parser.add_argument("--batch-size", type=int, default=128, help="images to put through the network at a time")
+    parser.add_argument(
+        "--decoder",
+        choices=["greedy", "beam"],
+        help="the best class of each time step, or the most probable text by beam search, which --lexicon and "
+        "--pattern imply (default: greedy)",
+    )
+    parser.add_argument("--beam-width", type=int, metavar="N", help="prefixes that beam search keeps (default: 16)")
+    parser.add_argument(
+        "--lexicon",
+        type=Path,
+        metavar="FILE",
+        help="read only words of this file, one a line; none, with confidence 0, where all are too long",
+    )
+    parser.add_argument("--pattern", metavar="REGEX", help=r"likewise, only texts that match as a whole: \d{3,4}")
+
+
+def open_recognizer(args: argparse.Namespace, num_images: int) -> Recognizer:
+    """Return the recognizer that the options of `add_recognizer` ask for.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+    num_images : int
+        How many there are to read: it need not make room for more at a time.
+
+    Raises
+    ------
+    OCRError
+        If it can't be loaded, or an option is wrong.
+    """
+    if args.batch_size < 1:
+        raise OCRError(f"--batch-size must be at least 1, not {args.batch_size}")
+    _check_decoding(args)
+    recognizer = _recognizer(args, min(args.batch_size, num_images))
+    recognizer.decode = _decoder(args, recognizer.alphabet)
+    return recognizer
+
+
+def _recognizer(args: argparse.Namespace, batch_size: int) -> Recognizer:
+    if args.model is None:
+        from ocr_lib.net.checkpoint import load_checkpoint
+        from ocr_lib.net.reader import Reader
+
+        return Reader(load_checkpoint(args.prefix, args.epoch), batch_size)
+    if args.epoch is not None or args.prefix != "ocr":
+        raise OCRError("--model takes the place of a checkpoint: leave --prefix and --epoch out")
+    try:
+        from ocr_lib.deploy import Predictor
+    except ImportError as error:
+        raise OCRError(f"--model needs ONNX Runtime ({error}): pip install onnxruntime") from error
+    return Predictor(args.model, batch_size)
+
+
+def _check_decoding(args: argparse.Namespace) -> None:
+    """Refuse options that contradict each other, and set the decoder that they imply."""
+    if args.lexicon is not None and args.pattern is not None:
+        raise OCRError("--lexicon and --pattern can't be combined")
+    if args.decoder is None:
+        args.decoder = "greedy" if args.lexicon is None and args.pattern is None else "beam"
+    for option in ("lexicon", "pattern", "beam_width"):
+        if args.decoder == "greedy" and getattr(args, option) is not None:
+            raise OCRError(f"--{option.replace('_', '-')} goes with --decoder beam")
+
+
+def _decoder(args: argparse.Namespace, alphabet: Alphabet) -> Decoder:
+    if args.decoder == "greedy":
+        return best_path
+    # Imports compiled code, which the first time takes seconds.
+    from ocr_lib.recognize.automaton import all_texts
+    from ocr_lib.recognize.beam import DEFAULT_WIDTH, MOST_WIDTH, BeamDecoder
+    from ocr_lib.recognize.lexicon import load_lexicon
+    from ocr_lib.recognize.pattern import compile_pattern
+
+    width = DEFAULT_WIDTH if args.beam_width is None else args.beam_width
+    if not 1 <= width <= MOST_WIDTH:
+        raise OCRError(f"--beam-width must be from 1 to {MOST_WIDTH}, not {width}")
+    if args.lexicon is not None:
+        return BeamDecoder(load_lexicon(args.lexicon, alphabet), width)
+    if args.pattern is not None:
+        return BeamDecoder(compile_pattern(args.pattern, alphabet), width)
+    return BeamDecoder(all_texts(alphabet.num_classes), width)

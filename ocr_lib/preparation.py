@@ -1,0 +1,102 @@
+"""Images as a network wants them."""
+
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ocr_lib.cv import cv2
+from ocr_lib.errors import OCRError
+from ocr_lib.geometry import N, Shrinkage, least_size, shrunk
+from ocr_lib.image import PAPER, dark_on_light, fit
+
+MAX_WIDTH = 8192
+"""In pixels, of images whose width is not fixed, at the network's height."""
+
+
+class Preparation(NamedTuple):
+    """What a network wants of an image.
+
+    Attributes
+    ----------
+    size : (int or None, int)
+        Width and height in pixels. Without a width, images keep their aspect ratio.
+    is_original : bool
+        As MXNet's original example feeds its network: resized bilinearly, light text on dark paper left as it is.
+    shrinkage : tuple of Shrinkage
+        What the network does to columns.
+    """
+
+    size: Tuple[Optional[int], int]
+    is_original: bool = False
+    shrinkage: Tuple[Shrinkage, ...] = ()
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Bring a grey image, (H, W) uint8 of any size, to what the network reads.
+
+        Raises
+        ------
+        OCRError
+            If it is so wide that it can't be a line of text.
+        """
+        size = self.width_of(image), self.size[1]
+        return cv2.resize(image, size) if self.is_original else fit(dark_on_light(image), size)
+
+    def width_of(self, image: np.ndarray) -> int:
+        """Return how wide an image will be.
+
+        Raises
+        ------
+        OCRError
+            As `prepare` does.
+        """
+        width, height = self.size
+        if width is not None:
+            return width
+        width = round(image.shape[1] * height / image.shape[0])
+        if width > MAX_WIDTH:
+            shape = f"{image.shape[1]} by {image.shape[0]}"
+            raise OCRError(f"{shape} pixels are no line of text: at most {MAX_WIDTH // height} times as wide as high")
+        return max(width, least_size(self.shrinkage))
+
+    def steps(self, width: N) -> N:
+        """Return how many time steps of the network's output belong to prepared images of a width, or of several."""
+        return shrunk(width, self.shrinkage)
+
+
+def pad(images: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+    """Put images of one height, (H, W) uint8 each, into one array.
+
+    Returns
+    -------
+    padded : numpy.ndarray
+        (N, H, W) uint8 with the widest one's W, paper behind the others.
+    widths : numpy.ndarray
+        (N,) int64.
+    """
+    widths = np.array([image.shape[1] for image in images])
+    padded = np.full((len(images), images[0].shape[0], widths.max()), PAPER, np.uint8)
+    for row, image in zip(padded, images):
+        row[:, : image.shape[1]] = image
+    return padded, widths
+
+
+def parts_of_like_width(widths: Sequence[int], size: int) -> List[List[int]]:
+    """Part images such that padding costs little.
+
+    Parameters
+    ----------
+    widths : sequence of int
+    size : int
+        Most images in a part.
+
+    Returns
+    -------
+    list of list of int
+        Indices. The largest width of a part is at most a quarter above the smallest.
+    """
+    parts: List[List[int]] = []
+    for index in sorted(range(len(widths)), key=widths.__getitem__):
+        if not parts or len(parts[-1]) == size or widths[index] > 1.25 * widths[parts[-1][0]]:
+            parts.append([])
+        parts[-1].append(index)
+    return parts

@@ -1,0 +1,51 @@
+"""Running lstm_ocr_train.py in a process that many runs share: loading MXNet takes longer than a toy run."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = """
+import contextlib, io, json, sys
+from ocr_lib.cli import train
+for line in sys.stdin:
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        code = train.main(json.loads(line))
+    print(json.dumps([code, said.getvalue()]), flush=True)
+"""
+
+
+class Result(NamedTuple):
+    returncode: int
+    stderr: str
+
+
+@contextlib.contextmanager
+def shared_process():
+    """Give a function that runs the command with arguments."""
+    command = [sys.executable, "-c", COMMANDS]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+    ) as process:
+
+        def train(arguments):
+            print(json.dumps(arguments), file=process.stdin, flush=True)
+            return Result(*json.loads(process.stdout.readline()))
+
+        yield train
+
+
+def one_thread(*arguments):
+    return ["--cpu", "1", "--num_proc", "1", *map(str, arguments)]
+
+
+def refused(result):
+    """Return the one line that a run ended with before it trained."""
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    (line,) = (line for line in result.stderr.splitlines() if " Recipe captcha on " not in line)
+    assert "error: " in line and "unexpected" not in line
+    return line
