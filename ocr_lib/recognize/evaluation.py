@@ -280,5 +280,3 @@ def _report(found: Evaluation) -> Iterator[str]:
         yield f"  {line.name}: edits {line.edits}, confidence {line.confidence:.4f}"
         yield f"    text  {line.reference}"
         yield f"    read  {line.text}"
-
-

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional
 
+import numpy as np
+
 from ocr_lib.data.iterator import OCRIter
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
@@ -185,6 +187,8 @@ class Trainer:
     def _step(self, batch: "mx.io.DataBatch") -> None:
         recipe, progress = self._recipe.training, self._progress
         samples = batch.data[0].shape[0]
+        if self._recipe.network.dropout:  # a run that is resumed leaves out what it would have left out
+            mx.random.seed(int(np.random.SeedSequence([self._recipe.seed, progress.updates]).generate_state(1)[0] >> 1))
         self._module.forward_backward(batch)
         self._optimizer.rescale_grad = 1 / samples
         if recipe.clip_norm:

@@ -13,7 +13,7 @@ from ocr_lib.deploy.metadata import Metadata
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
 from ocr_lib.recipe import encode_json, override
-from tests.deploy.models import weights_of
+from tests.deploy.models import smooth_weights, weights_of
 from tests.deploy.test_damaged_models import with_properties
 from tests.lines import NETWORKS, WIDTHS, assert_as_alone, line_params, line_recipe, pad_with_noise, random_lines
 from tests.numpy_network import numpy_forward
@@ -80,19 +80,17 @@ class TestFloatingPoint:
 class TestInt8:
     def test_reads_nearly_as_in_floating_point(self, network):
         recipe = line_recipe(**network)
-        weights = weights_of(line_params(recipe))
+        weights = smooth_weights(recipe, seed=7)
         lines, calibration = random_lines(WIDTHS * 4), random_lines(WIDTHS * 4, seed=5)
-        fp32 = Predictor(export_onnx(recipe, weights))
         padded, widths = pad_with_noise(calibration)
+        fp32 = Predictor(export_onnx(recipe, weights))
         int8 = Predictor(export_onnx(recipe, weights, calibration=padded, widths=widths))
-        expected, found = (model.probabilities(*pad_with_noise(lines)) for model in (fp32, int8))
-        differences = []
-        for n, end in enumerate(fp32.preparation.steps(np.array(WIDTHS * 4))):
-            assert (found[end:, n, 0] == 1).all() and not found[end:, n, 1:].any()
-            differences.append(np.abs(found[:end, n] - expected[:end, n]))
-        worst = max(each.max() for each in differences)
-        assert np.ptp(expected, axis=0).max() > 0.3, "nothing to tell"
-        assert 0 < worst < 0.15
+        expected = [fp32.probabilities(line[None])[:, 0] for line in lines]
+        assert_as_alone(int8, *pad_with_noise(lines), expected, atol=0.2)  # measured: 0.015 to 0.144
+        found = np.concatenate([int8.probabilities(line[None])[:, 0] for line in lines])
+        expected = np.concatenate(expected)
+        assert np.ptp(expected, axis=0).max() > 0.2, "the lines are read too much alike to tell anything"
+        assert 0 < np.abs(found - expected).mean() < 0.08 * expected.std(axis=0).mean()  # measured: 0.02 to 0.05
 
     def test_noise_behind_the_calibrations_lines_does_not_count(self, network):
         recipe = line_recipe(**network)

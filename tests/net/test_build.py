@@ -1,77 +1,28 @@
-"""Whole training symbols: both cells alike, the outputs' shapes, several devices, the two losses."""
+"""Whole training symbols: both cells alike, the outputs' shapes, dropout, several devices."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
-from ocr_lib.net import warpctc
 from ocr_lib.net.build import inference_symbol, training_symbol
-from ocr_lib.recipe import Recipe, override
+from tests.net.small_batches import (
+    HEIGHT,
+    LABEL_WIDTH,
+    ONE,
+    WIDTH,
+    assert_same_run,
+    directions,
+    random_batch,
+    run,
+    small_recipe,
+    split,
+)
 from tests.small_network import random_params, save
 
-ROOT = Path(__file__).resolve().parents[2]
-WIDTH, HEIGHT, LABEL_WIDTH = 24, 8, 3
-
-
-def small_recipe(**settings):
-    sizes = {
-        "image.width": WIDTH,
-        "image.height": HEIGHT,
-        "text.alphabet": "abcd",
-        "text.max_length": LABEL_WIDTH,
-        "network.hidden": 5,
-    }
-    sizes.update((key.replace("__", "."), value) for key, value in settings.items())
-    return override(Recipe(), sizes.items())
-
-
-def random_batch(samples, seed=0):
-    """Return data (N, T, F) and labels (N, L) of lengths 1, 2, 3, 0, and so on."""
-    rng = np.random.default_rng(seed)
-    lengths = np.arange(1, samples + 1)[:, None] % (LABEL_WIDTH + 1)
-    labels = rng.integers(1, 5, (samples, LABEL_WIDTH)) * (np.arange(LABEL_WIDTH) < lengths)
-    return rng.normal(size=(samples, WIDTH, HEIGHT)).astype(np.float32), labels.astype(np.float32)
-
-
-def run(recipe, params, data, labels, out_grads=None):
-    """Return the outputs, and the gradients of all parameters and of the data by name."""
-    symbol = training_symbol(recipe)
-    needed = {name: "null" if name == "label" else "write" for name in symbol.list_arguments()}
-    executor = symbol.simple_bind(mx.cpu(), data=data.shape, label=labels.shape, grad_req=needed)
-    executor.copy_params_from(*split(params))
-    executor.forward(is_train=True, data=mx.nd.array(data), label=mx.nd.array(labels))
-    outputs = [output.asnumpy() for output in executor.outputs]
-    executor.backward(out_grads and [mx.nd.array(grad) for grad in out_grads])
-    return outputs, {name: grad.asnumpy() for name, grad in executor.grad_dict.items() if grad is not None}
-
-
-def split(params):
-    return [
-        {name[4:]: mx.nd.array(array) for name, array in params.items() if name.startswith(kind)}
-        for kind in ("arg:", "aux:")
-    ]
-
-
-def assert_same_run(one, other, atol=1e-4):
-    for output, expected in zip(one[0], other[0]):
-        np.testing.assert_allclose(output, expected, atol=atol)
-    assert one[1].keys() == other[1].keys()
-    for name, gradient in one[1].items():
-        assert np.abs(other[1][name]).max() > 1e-3, f"the gradient of {name} is too small to compare"
-        np.testing.assert_allclose(gradient, other[1][name], atol=atol, err_msg=name)
-
-
-ONE = [{"filters": 3}]
 TWO = [{"filters": 2}, {"filters": 3, "pool": [1, 2]}]
 networks = pytest.mark.parametrize("convolutions", [[], ONE, TWO], ids=["raw", "conv", "two-conv"])
-directions = pytest.mark.parametrize("bidirectional", [False, True], ids=["one-way", "two-way"])
 
 
 class TestCells:
@@ -244,105 +195,3 @@ class TestModule:
         assert [array.shape for array in two] == [(recipe.time_steps, samples, 5), (samples,), batch[0].shape]
         for array, expected in zip(two, one):
             np.testing.assert_allclose(array, expected, atol=1e-4)
-
-
-class StandIn(mx.operator.CustomOp):
-    """MXNet's native WarpCTC operator as its documentation has it: probabilities forward, the loss's gradient back."""
-
-    def __init__(self, steps, width):
-        super().__init__()
-        self.steps, self.width = steps, width
-
-    def forward(self, is_train, req, in_data, out_data, aux):
-        self.assign(out_data[0], req[0], mx.nd.softmax(in_data[0], axis=1))
-
-    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
-        rows, labels = in_data
-        assert labels.dtype == np.int32
-        logits = rows.reshape((self.steps, -1, rows.shape[1]))
-        logits.attach_grad()
-        with mx.autograd.record():
-            cost = mx.nd.contrib.ctc_loss(logits, labels.reshape((-1, self.width)).astype("f"), blank_label="first")
-        cost.backward()
-        self.assign(in_grad[0], req[0], logits.grad.reshape(rows.shape))
-
-
-@mx.operator.register("stand_in_for_native_warpctc")
-class StandInProp(mx.operator.CustomOpProp):
-    def __init__(self, input_length, label_length):
-        super().__init__(need_top_grad=False)
-        self.lengths = int(input_length), int(label_length)
-
-    def list_arguments(self):
-        return ["data", "label"]
-
-    def infer_shape(self, in_shape):
-        return in_shape, [in_shape[0]], []
-
-    def infer_type(self, in_type):
-        return [np.float32, np.int32], [np.float32], []
-
-    def create_operator(self, ctx, in_shapes, in_dtypes):
-        return StandIn(*self.lengths)
-
-
-class TestWarpCTC:
-    @pytest.fixture
-    def library(self):
-        try:
-            return warpctc.find_library()
-        except OCRError as error:
-            pytest.skip(str(error))
-
-    @directions
-    @pytest.mark.parametrize("cell", ["fused", "unrolled"])
-    def test_same_cost_and_gradients_as_ctc(self, library, bidirectional, cell):
-        settings = {"network__bidirectional": bidirectional, "network__cell": cell, "network__convolutions": ONE}
-        one, other = (small_recipe(training__loss=loss, **settings) for loss in ("warpctc", "ctc"))
-        params, batch = random_params(one), random_batch(6)
-        assert_same_run(run(one, params, *batch), run(other, params, *batch))
-
-    def test_native_operator_has_the_same_cost_and_gradients(self, monkeypatch):
-        def native(data, label, input_length, label_length, name):
-            sizes = {"input_length": input_length, "label_length": label_length}
-            return mx.sym.Custom(data, label, op_type="stand_in_for_native_warpctc", name=name, **sizes)
-
-        monkeypatch.setattr(mx.sym, "WarpCTC", native, raising=False)
-        one, other = (small_recipe(training__loss=loss) for loss in ("warpctc", "ctc"))
-        assert "warpctc_output" in training_symbol(one).get_internals().list_outputs()
-        params, batch = random_params(other), random_batch(6)
-        assert_same_run(run(one, params, *batch), run(other, params, *batch))
-
-    def test_missing_library_is_told_before_training(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(warpctc, "load_library", warpctc.load_library.__wrapped__)
-        monkeypatch.setenv("WARPCTC_PATH", str(tmp_path))
-        with pytest.raises(OCRError, match=f"WARPCTC_PATH is {tmp_path}"):
-            training_symbol(small_recipe(training__loss="warpctc"))
-
-    def test_checkpoint_reads_where_the_library_is_absent(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(warpctc, "load_library", lambda: None)  # the graph is the same with it
-        recipe = small_recipe(training__loss="warpctc")
-        params = random_params(recipe)
-        save(tmp_path / "net", recipe, params)
-        assert '"op_type": "warpctc"' in (tmp_path / "net-symbol.json").read_text()
-        images = np.rint(255 * np.random.default_rng(1).random((2, HEIGHT, WIDTH))).astype(np.uint8)
-        data = images.transpose(0, 2, 1) / np.float32(255)
-        expected = run(override(recipe, [("training.loss", "ctc")]), params, data, random_batch(2)[1])[0][0]
-        np.save(tmp_path / "images.npy", images)
-        program = """
-import sys
-import numpy as np
-from ocr_lib.net.checkpoint import load_checkpoint
-from ocr_lib.net.reader import Reader
-np.save(sys.argv[3], Reader(load_checkpoint(sys.argv[1])).probabilities(np.load(sys.argv[2])))
-"""
-        finished = subprocess.run(
-            [sys.executable, "-c", program, *(str(tmp_path / name) for name in ("net", "images.npy", "found.npy"))],
-            cwd=ROOT,
-            env={**os.environ, "WARPCTC_PATH": str(tmp_path / "nowhere")},
-            stderr=subprocess.PIPE,
-            timeout=120,
-            check=False,
-        )
-        assert finished.returncode == 0, finished.stderr.decode()
-        np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-5)

@@ -14,6 +14,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.manifest import read_manifest
+from ocr_lib.recipe import override
 from ocr_lib.train.log import TrainingLog
 from ocr_lib.train.progress import Progress
 from ocr_lib.train.store import Store
@@ -133,6 +134,24 @@ def test_begins_with_pretrained_weights_but_fresh_rows_for_new_characters(tmp_pa
         np.testing.assert_array_equal(begun[name][1], fresh[name][1])
     for name, array in weights.items():
         np.testing.assert_array_equal(begun[name], array, err_msg=name)
+
+
+def test_lines_of_different_widths_are_trained_on(tmp_path):
+    free = toy_recipe(("image.width", None))
+    wide = override(free, [("captcha.width", 130)])
+    sources = [toy_batches(recipe, "train", list(epoch_ranges(40, 8))) for recipe in (free, wide)]
+    batches = [batch for pair in zip(*sources) for batch in pair]
+    assert {batch.images.shape[2] for batch in batches} == {21, 35}  # 32 and 64 with padding
+    settings = [("image.width", None), ("training.epoch_size", 80), ("training.epochs", 4)]
+    run = Run(tmp_path, *settings, batches=batches)
+    assert run() is None
+    history = run.progress.history
+    assert history[-1].train["loss"] < 0.8 * history[0].train["loss"]
+    assert history[-1].validation["loss"] < 0.9 * history[0].validation["loss"]
+    again = Run(tmp_path, *settings[:2], ("training.epochs", 5), batches=batches, resume=True)
+    assert again() is None
+    assert len(again.progress.history) == 5
+    assert again.progress.history[-1].train["loss"] < history[-1].train["loss"]
 
 
 def test_stops_at_the_target(tmp_path):
