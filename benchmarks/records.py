@@ -12,6 +12,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from report import FONTS, ROOT, Row, make_parser, memory_mb, show
 
 from ocr_lib.data.dataset import open_dataset
@@ -33,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "captcha_generator.py"), str(FONTS), f"--out={folder}/set"]
         subprocess.run([*command, f"--count={COUNT}", "--format=rec"], check=True, stderr=subprocess.DEVNULL)
-        subset = Subset(open_dataset(Path(folder, "set")), range(COUNT), [recipe.image.size[0]] * COUNT)
+        subset = Subset(open_dataset(Path(folder, "set")), range(COUNT), np.full(COUNT, recipe.image.width, np.int32))
         source = partial(DiskSource, recipe, subset, subset)
         tasks = (("validation", range(start, start + BATCH_SIZE)) for start in range(0, COUNT, BATCH_SIZE))
         read = 0

@@ -1,4 +1,4 @@
-"""What convolutions leave of an image's columns and rows. Needs the standard library alone."""
+"""What convolutions leave of an image's columns and rows. Needs numpy alone."""
 
 from typing import NamedTuple, Sequence, TypeVar
 

@@ -285,12 +285,14 @@ class Recipe(Part, frozen=True):
 
     def __post_init__(self) -> None:
         if self.feature_rows < 1:
-            raise ValueError(f"the pools of network.convolutions leave nothing of image.height {self.image.height}")
+            raise ValueError(f"network.convolutions leave nothing of image.height {self.image.height}")
         if self.image.width is None:
             if self.network.cell == "unrolled":
                 raise ValueError("network.cell unrolled has a node for each time step, so it needs an image.width")
         elif self.training.sorted_epochs:
             raise ValueError("training.sorted_epochs is about widths, which image.width makes all the same")
+        elif self.time_steps < 1:
+            raise ValueError(f"network.convolutions leave nothing of image.width {self.image.width}")
         elif self.text.max_length > self.time_steps:
             raise ValueError(
                 f"{self.text.max_length} characters need as many time steps, and the network gives {self.time_steps}: "

@@ -113,7 +113,7 @@ def test_a_file_with_an_impossible_value_is_refused_by_name_and_key(key, value, 
 
 
 def test_an_image_lower_than_the_poolings_is_refused():
-    with pytest.raises(OCRError, match=r"pools of network\.convolutions.*image\.height 7"):
+    with pytest.raises(OCRError, match=r"network\.convolutions leave nothing of image\.height 7"):
         override(Recipe(), [("image.height", 7), ("network.convolutions", [{"filters": 1}] * 3)])
 
 

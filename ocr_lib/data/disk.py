@@ -4,6 +4,7 @@ import hashlib
 from typing import List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
+from msgspec.structs import replace
 
 from ocr_lib.data.augment import augment
 from ocr_lib.data.labelled import Dataset
@@ -28,13 +29,13 @@ class Subset(NamedTuple):
     ----------
     dataset : Dataset
     indices : sequence of int
-    widths : sequence of int
-        Of the images as the network reads them, in pixels.
+    widths : numpy.ndarray
+        (N,) int32, of the images as the network reads them, in pixels.
     """
 
     dataset: Dataset
     indices: Sequence[int]
-    widths: Sequence[int]
+    widths: np.ndarray
 
     def texts(self) -> List[str]:
         """Return what the samples say."""
@@ -107,6 +108,8 @@ class DiskSource:
         self._recipe = recipe
         self._preparation = Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0))
         self._subsets = {"train": train, "validation": validation}
+        self._without_scale = replace(recipe.augmentation, scale=0.0)
+        self._validation_order = np.argsort(validation.widths, kind="stable")
         self._epoch = -1
         self._order: np.ndarray
 
@@ -115,7 +118,7 @@ class DiskSource:
         split, indices = task
         subset = self._subsets[split]
         epoch, start = divmod(indices.start, len(subset.indices))
-        places = self._train_order(epoch) if split == "train" else np.argsort(subset.widths, kind="stable")
+        places = self._train_order(epoch) if split == "train" else self._validation_order
         images, texts = [], []
         for sample, place in zip(indices, places[start : start + len(indices)].tolist()):
             index = subset.indices[place]
@@ -128,7 +131,7 @@ class DiskSource:
     def _train_order(self, epoch: int) -> np.ndarray:
         if epoch != self._epoch:
             training = self._recipe.training
-            widths = np.asarray(self._subsets["train"].widths)
+            widths = self._subsets["train"].widths
             if epoch < training.sorted_epochs:
                 self._order = np.argsort(widths, kind="stable")
             else:
@@ -143,12 +146,14 @@ class DiskSource:
             return image
         # Philox counts blocks of numbers: each sample has 2**64 of them for itself.
         philox = np.random.Philox(key=[recipe.seed, _AUGMENTATION], counter=[0, sample, 0, 0])
+        state = philox.state
         changed = augment(image, recipe.augmentation, np.random.Generator(philox))
-        width = recipe.image.width
-        if width is not None:
-            return fit(changed, (width, recipe.image.height))
-        fits = required_steps(text) <= self._preparation.steps(changed.shape[1])
-        return changed if fits else image
+        if recipe.image.width is not None:
+            return fit(changed, (recipe.image.width, recipe.image.height))
+        if required_steps(text) > self._preparation.steps(changed.shape[1]):  # squeezed too much
+            philox.state = state
+            changed = augment(image, self._without_scale, np.random.Generator(philox))
+        return changed
 
 
 def batch_order(widths: np.ndarray, batch_size: int, generator: np.random.Generator) -> np.ndarray:

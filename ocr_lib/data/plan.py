@@ -95,8 +95,8 @@ def _check_room(recipe: Recipe) -> None:
     if required_steps(worst) > steps:
         raise OCRError(
             f"recipe: {len(worst)} times {worst[0]!r} in a row needs {required_steps(worst)} time steps to be aligned, "
-            f"and the network gives {steps}: raise image.width, or lower text.max_length or the pools of "
-            "network.convolutions"
+            f"and the network gives {steps}: raise image.width (captcha.width, where that is null), or lower "
+            "text.max_length or the pools of network.convolutions"
         )
 
 
@@ -175,4 +175,4 @@ def _usable(
             f"the first: {faults[0]}"
         )
     usable = [(index, width) for index, width in zip(indices, found) if isinstance(width, int)]
-    return Subset(dataset, [index for index, _ in usable], [width for _, width in usable])
+    return Subset(dataset, [index for index, _ in usable], np.array([width for _, width in usable], np.int32))

@@ -50,5 +50,6 @@ def validate(module: "mx.mod.Module", samples: OCRIter, recipe: Recipe, num_exam
         blanks += count * blank_share(probabilities, steps)
     figures = evaluate(references, hypotheses)
     figures.update(loss=cost / len(references), blank=blanks / len(references))
-    spread = slice(None, None, -(-len(references) // num_examples))
-    return Validation(figures, confusions(references, hypotheses), list(zip(references[spread], hypotheses[spread])))
+    spread = [len(references) * i // num_examples for i in range(min(num_examples, len(references)))]
+    examples = [(references[i], hypotheses[i]) for i in spread]
+    return Validation(figures, confusions(references, hypotheses), examples)

@@ -32,7 +32,8 @@ def write_lines(folder, lines):
 def subset(dataset, indices, recipe):
     """Return samples of a data set with the widths that the network reads."""
     preparation = preparation_of(recipe)
-    return Subset(dataset, list(indices), [preparation.width_of(dataset.read(index)) for index in indices])
+    widths = [preparation.width_of(dataset.read(index)) for index in indices]
+    return Subset(dataset, list(indices), np.array(widths, np.int32))
 
 
 def epoch(source, number, count, batch_size, split="train"):

@@ -24,7 +24,7 @@ def text_of(index):
 
 
 def subset(dataset, indices):
-    return Subset(dataset, indices, [40] * len(indices))
+    return Subset(dataset, indices, np.full(len(indices), 40, np.int32))
 
 
 @pytest.fixture(scope="module")

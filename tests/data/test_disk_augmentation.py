@@ -110,12 +110,15 @@ def test_a_label_keeps_the_time_steps_that_it_needs(tmp_path):
     assert min(widths["abcd efgh"]) < 60
 
 
-def test_an_image_that_would_be_too_narrow_is_left_as_it_is(tmp_path):
+def test_an_image_that_would_be_too_narrow_is_changed_otherwise(tmp_path):
     dataset = write_lines(tmp_path, [("abcdefghij", 16, 40)])
     recipe = line_recipe(("augmentation.scale", 0.9), ("augmentation.contrast", 1.0))
-    untouched = dataset.read(0)
-    kept = [image for number in range(40) for image in images(dataset, recipe, number).values()]
-    same = [image for image in kept if image.shape[1] == 40]
-    assert 5 < len(same) < 35
-    for image in same:
-        np.testing.assert_array_equal(image, untouched)
+    unscaled = line_recipe(("augmentation.contrast", 1.0))
+    kept = 0
+    for number in range(40):
+        ((_, image),), ((_, other),) = (images(dataset, r, number).items() for r in (recipe, unscaled))
+        if image.shape[1] == 40:
+            kept += 1
+            np.testing.assert_array_equal(image, other)
+            assert not np.array_equal(image, dataset.read(0))
+    assert 5 < kept < 35

@@ -105,3 +105,15 @@ def test_a_label_of_as_many_characters_as_the_line_has_steps(merge):
     params = line_params(recipe)
     costs, _ = cost_and_gradients(recipe, params, lines, labels)
     np.testing.assert_allclose(costs, numpy_cost(recipe, params, lines, labels), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["ctc", "warpctc"])
+def test_a_label_that_the_line_has_no_room_for_breaks_nothing(request, loss):
+    if loss == "warpctc":
+        request.getfixturevalue("library")
+    recipe = line_recipe(("training.loss", loss), convolutions=[{"filters": 2, "pool": [8, 2], "batch_norm": False}])
+    lines, params = random_lines([57, 31]), line_params(recipe)  # 7 and 3 steps
+    costs, gradients = cost_and_gradients(recipe, params, lines, [[1, 2, 3], [4, 5, 6, 7, 8]])
+    assert costs[0] == pytest.approx(numpy_cost(recipe, params, lines[:1], [[1, 2, 3]])[0], rel=1e-5)
+    assert costs[1] > 100  # libwarpctc takes no probability to be less than the smallest float
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
