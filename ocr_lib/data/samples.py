@@ -1,11 +1,12 @@
 """A fixed number of samples to calibrate a model with, or to compare models on."""
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from ocr_lib.data.fonts import find_fonts
+from ocr_lib.data.dataset import find_format, open_dataset
+from ocr_lib.data.fonts import SUFFIXES, find_fonts
 from ocr_lib.data.lists import rows
 from ocr_lib.data.readers import LABELS
 from ocr_lib.data.source import CaptchaSource
@@ -35,21 +36,21 @@ class Samples(NamedTuple):
 
 
 def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: str, count: int) -> Samples:
-    """Render samples in fonts, or read those of a folder of images.
+    """Render samples in fonts, or read those of a folder of images or of a data set.
 
     Parameters
     ----------
     path : pathlib.Path
-        A font, a folder of fonts, or a folder of images. Texts are taken from ``labels.tsv`` beside the images, as
-        ``captcha_generator.py`` writes it, if it names all of them.
+        A font, a folder of fonts, a folder of images, or a data set as `open_dataset` takes it. A folder's texts are
+        taken from ``labels.tsv`` beside the images, as ``captcha_generator.py`` writes it, if it names all of them.
     recipe : Recipe
         Says what captchas to render.
     preparation : Preparation
         Brings images that are read to the network's size.
     split : {"validation", "test"}
-        Different ones have no sample in common: of a folder's images each has every other.
+        Different ones have no sample in common: of images that are read each has every other.
     count : int
-        How many; of a folder's images there may be fewer.
+        How many; of images that are read there may be fewer.
 
     Raises
     ------
@@ -58,21 +59,41 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
     """
     if count < 1:
         raise OCRError(f"{count} samples are too few: at least 1 is needed")
-    files = image_files(path) if path.is_dir() else []
-    if not files:
+    name = _format(path)
+    if name is None:
         try:
             fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
         except OCRError as error:
-            raise OCRError(f"{error}; --samples takes fonts, or a folder of images") from error
-        source = CaptchaSource(recipe, fonts)
-        return Samples(*source((split, range(count))))
-    files = files[_TURNS.index(split) :: len(_TURNS)][:count]
-    if not files:
+            raise OCRError(f"{error}; --samples takes fonts, a folder of images, or a data set") from error
+        return Samples(*CaptchaSource(recipe, fonts)((split, range(count))))
+    turn = slice(_TURNS.index(split), None, len(_TURNS))
+    if path.is_dir() and name in ("names", "labels"):
+        images, texts = _folder(path, turn, count)
+    else:
+        dataset = open_dataset(path, name)
+        indices = range(len(dataset))[turn][:count]
+        images, texts = [dataset.read(i) for i in indices], [dataset.item(i).text for i in indices]
+    if not images:
         raise OCRError(f"{path} has one image only, and there must be others to compare the models on")
+    padded, widths = pad([preparation.prepare(image) for image in images])
+    return Samples(padded, texts, widths)
+
+
+def _format(path: Path) -> Optional[str]:
+    """Return the format of a data set, or None for what is none."""
+    if path.suffix.lower() in SUFFIXES:
+        return None
+    try:
+        return find_format(path)
+    except OCRError:
+        return None
+
+
+def _folder(path: Path, turn: slice, count: int) -> Tuple[List[np.ndarray], Optional[List[str]]]:
+    files = image_files(path)[turn][:count]
     labels = _labels(path / LABELS[0])
     texts = [labels[file.name] for file in files] if all(file.name in labels for file in files) else None
-    images, widths = pad([preparation.prepare(read_image(file)) for file in files])
-    return Samples(images, texts, widths)
+    return [read_image(file) for file in files], texts
 
 
 def _labels(path: Path) -> Dict[str, str]:

@@ -130,6 +130,26 @@ class TestFolder:
             load(folder)
 
 
+class TestDataset:
+    def test_of_a_list_each_split_has_every_other(self, folder):
+        rows = [f"{i}.png,text {i}\n" for i in range(7)]
+        (folder / "list.txt").write_text("".join(rows))
+        one, other = (load(folder / "list.txt", split) for split in TURNS)
+        assert numbers(one) == [0, 2, 4, 6] and one.texts == ["text 0", "text 2", "text 4", "text 6"]
+        assert numbers(other) == [1, 3, 5] and other.texts == ["text 1", "text 3", "text 5"]
+        assert numbers(load(folder / "list.txt", count=2)) == [1, 3]
+
+    def test_images_beside_their_texts(self, folder):
+        for i in range(7):
+            (folder / f"{i}.gt.txt").write_text(f"text {i}")
+        assert load(folder, "test").texts == ["text 1", "text 3", "text 5"]
+
+    def test_of_one_image_only(self, folder):
+        (folder / "list.txt").write_text("0.png,a\n")
+        with pytest.raises(OCRError, match=f"^{folder}/list.txt has one image only"):
+            load(folder / "list.txt", "test")
+
+
 class TestRefused:
     @pytest.mark.parametrize("count", [0, -1])
     @pytest.mark.parametrize("kind", ["font", "folder"])
