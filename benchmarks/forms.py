@@ -5,7 +5,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
-from ocr_lib.recipe import Recipe, decode_json, encode_json, override
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import decode_json, encode_json, override
 
 # The contestants' processes import this module: it must load neither MXNet, whose settings are read from the
 # environment and would be left there, nor another engine.

@@ -25,7 +25,8 @@ from ocr_lib.cli.train import WORKER_NICENESS
 from ocr_lib.data.fonts import find_fonts
 from ocr_lib.data.source import CaptchaSource, renderer_modules
 from ocr_lib.data.workers import OrderedPool
-from ocr_lib.recipe import Recipe, load_preset, override
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import load_preset, override
 
 # Rendering processes import this module: it must not load MXNet or PyTorch before a contestant is made.
 

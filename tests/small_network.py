@@ -10,7 +10,7 @@ import numpy as np
 
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.recipe import load_preset, override
+from ocr_lib.settings import load_preset, override
 from ocr_lib.train.progress import Progress
 from ocr_lib.train.store import Store
 

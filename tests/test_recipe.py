@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_lib.recipe import (
-    PRESETS_DIR,
     RENDERERS,
     AugmentationRecipe,
     CaptchaRecipe,
@@ -19,6 +18,9 @@ from ocr_lib.recipe import (
     Recipe,
     TextRecipe,
     TrainingRecipe,
+)
+from ocr_lib.settings import (
+    PRESETS_DIR,
     decode_json,
     encode_json,
     load_preset,

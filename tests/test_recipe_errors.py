@@ -6,7 +6,8 @@ import math
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.recipe import Recipe, decode_json, load_preset, override, parse_setting
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import decode_json, load_preset, override, parse_setting
 
 # key, value, and what the message must say
 WRONG = [

@@ -67,7 +67,7 @@ def add_samples(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("font"),
         metavar="PATH",
-        help="what to calibrate and to compare on: fonts, for captchas, a folder of images (and labels.tsv), or a data set",
+        help="to calibrate and to compare on: fonts, for captchas, a folder of images (and labels.tsv), or a data set",
     )
     parser.add_argument("--num-calib", type=int, default=512, metavar="N", help="images to take ranges of values from")
     parser.add_argument("--num-test", type=int, default=1000, metavar="N", help="images to compare the models on")

@@ -20,7 +20,8 @@ from ocr_lib.data.source import draw_texts, make_renderer, renderer_modules, sam
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256, write_atomic
-from ocr_lib.recipe import RENDERERS, CaptchaRecipe, Seed, TextRecipe, decode_json, encode_json
+from ocr_lib.recipe import RENDERERS, CaptchaRecipe, Seed, TextRecipe
+from ocr_lib.settings import decode_json, encode_json
 
 FILES_PER_TASK = 20
 LABELS = "labels.tsv"

@@ -9,7 +9,8 @@ from ocr_lib.alphabet import SETS
 from ocr_lib.data.alphabets import find_alphabet
 from ocr_lib.errors import OCRError
 from ocr_lib.net.manifest import Manifest, claim, manifest_path, read_manifest, read_recipe
-from ocr_lib.recipe import Recipe, load_preset, override, parse_setting, preset_names, preset_settings
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import load_preset, override, parse_setting, preset_names, preset_settings
 from ocr_lib.train.warm_start import ALPHABET_CHANGES, Pretrained, change_alphabet, check_inherited, inherit
 
 DEFAULT_PRESET = "captcha"
@@ -105,7 +106,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.pretrained is None:
         for option in ("pretrained_policy", "alphabet_change"):
             if getattr(args, option) is not None:
-                raise OCRError(f"{_name(option)} goes with --pretrained")
+                raise OCRError(f"{option_name(option)} goes with --pretrained")
         return
     if args.resume:
         raise OCRError("--resume goes on with the run at --prefix as it is: leave out --pretrained, or --resume")
@@ -115,11 +116,12 @@ def _check(args: argparse.Namespace) -> None:
         for option in ("alphabet_change", "preset"):
             if getattr(args, option) is not None:
                 raise OCRError(
-                    f"{_name(option)} goes with --pretrained-policy retrain: a run that goes on keeps its own"
+                    f"{option_name(option)} goes with --pretrained-policy retrain: a run that goes on keeps its own"
                 )
 
 
-def _name(option: str) -> str:
+def option_name(option: str) -> str:
+    """Return an option as it is given, from its name in the arguments."""
     return f"--{option.replace('_', '-')}"
 
 

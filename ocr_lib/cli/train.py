@@ -12,7 +12,7 @@ from typing import List, Optional
 from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.export import export
-from ocr_lib.cli.start import Start, add_start_options, find_start
+from ocr_lib.cli.start import Start, add_start_options, find_start, option_name
 from ocr_lib.data.plan import DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.data.samples import Samples
 from ocr_lib.data.source import Batch, Task
@@ -22,11 +22,13 @@ from ocr_lib.files import write_atomic
 from ocr_lib.net.manifest import Saved
 from ocr_lib.preparation import pad
 from ocr_lib.recipe import RENDERERS
+from ocr_lib.settings import parse_setting
 from ocr_lib.train.progress import Progress
 
 logger = logging.getLogger("ocr_lib.train")
 
 WORKER_NICENESS = 5
+HELD_OUT = 0.1
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -40,9 +42,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--held-out",
         type=float,
-        default=0.1,
         metavar="SHARE",
-        help="of --train-data, where there is no --val-data",
+        help=f"of --train-data, where there is no --val-data (default: {HELD_OUT:g})",
     )
     add_dataset_options(parser, "data on disk")
     add_start_options(parser)
@@ -88,12 +89,7 @@ def _train(args: argparse.Namespace) -> int:
         devices = contexts(args.gpu)
         store = Store(start.prefix, start.manifest, start.goes_on)
         progress = store.progress() or Progress(plan.fonts, data=plan.data)
-        if progress.fonts != plan.fonts:
-            began_with = ", ".join(progress.fonts) or "data on disk"
-            given = args.font_path or args.train_data
-            raise OCRError(f"{given}: not what this run was begun with, which is {began_with}")
-        if progress.data != plan.data:
-            raise OCRError(f"{args.train_data}: not the samples that this run was begun with")
+        _check_samples(args, plan, progress)
         logger.info("Recipe %s on %s, %s", recipe.name, devices[0], plan.description)
         training = recipe.training
         ranges = epoch_ranges(training.validation_size, training.batch_size)
@@ -124,9 +120,7 @@ def _train(args: argparse.Namespace) -> int:
             log.close(progress.history)
     if args.export_on_end and not stopped:
         path = Path(f"{args.prefix}.onnx")
-        images, widths = pad([image[:, :width] for b in validation for image, width in zip(b.images, b.widths)])
-        samples = Samples(images, [text for b in validation for text in b.texts], widths)
-        write_atomic(path, export(load_checkpoint(args.prefix, "best"), samples).data)
+        write_atomic(path, export(load_checkpoint(args.prefix, "best"), _joined(validation)).data)
         logger.info("Exported to %s", path)
     return _conclude(args.prefix, store.best(), stopped)
 
@@ -135,11 +129,30 @@ def _plan(args: argparse.Namespace, start: Start) -> Plan:
     if (args.font_path is None) == (args.train_data is None):
         raise OCRError("give either fonts, or --train-data")
     if args.train_data is None:
-        if args.val_data is not None:
-            raise OCRError("--val-data goes with --train-data; with fonts, other captchas are validated on")
+        for option in ("val_data", "held_out", "format"):
+            if getattr(args, option) is not None:
+                raise OCRError(f"{option_name(option)} goes with --train-data, not with fonts")
         return plan_fonts(start.recipe, args.font_path)
-    options = DiskOptions(args.train_data, args.val_data, args.format, args.held_out, args.max_problems)
+    for key, _ in map(parse_setting, args.set):
+        if key in ("training.epoch_size", "training.validation_size"):
+            raise OCRError(f"--set {key}: with --train-data these are the numbers of samples there are")
+    held_out = HELD_OUT if args.held_out is None else args.held_out
+    options = DiskOptions(args.train_data, args.val_data, args.format, held_out, args.max_problems)
     return plan_disk(start.recipe, options, start.make_alphabet, args.num_proc)
+
+
+def _check_samples(args: argparse.Namespace, plan: Plan, progress: Progress) -> None:
+    """Refuse to go on with a run on other samples than those that it was begun with."""
+    if progress.fonts != plan.fonts:
+        began_with = ", ".join(progress.fonts) or "data on disk"
+        raise OCRError(f"{args.font_path or args.train_data}: not what this run was begun with, which is {began_with}")
+    if progress.data != plan.data:
+        raise OCRError(f"{args.train_data}: not the samples that this run was begun with")
+
+
+def _joined(batches: List[Batch]) -> Samples:
+    images, widths = pad([image[:, :width] for b in batches for image, width in zip(b.images, b.widths)])
+    return Samples(images, [text for b in batches for text in b.texts], widths)
 
 
 def _limit_threads(count: int) -> None:

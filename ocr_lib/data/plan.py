@@ -15,8 +15,9 @@ from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256
 from ocr_lib.preparation import Preparation
-from ocr_lib.recipe import Recipe, override
+from ocr_lib.recipe import Recipe
 from ocr_lib.recognize.ctc import required_steps
+from ocr_lib.settings import override
 
 logger = logging.getLogger("ocr_lib.data")
 

@@ -6,7 +6,7 @@ every sample. The logits in between are called ``pred_fc_output``, which is wher
 Where the width of images is not fixed, batches are padded, and a second input says how wide each image is. What lies
 behind an image's end is zero for every convolution, as what lies around an image is, and LSTM layers that read from the
 end begin at the image's own. Behind it the network says blank, for certain. So a sample's output is the same in any
-batch, and loss, decoders and metrics need not know of padding.
+batch, and loss, decoders and metrics need not know of padding. (Batch normalisation does see padding in training.)
 """
 
 from functools import partial
@@ -25,8 +25,8 @@ _NEVER = -1e4  # the logit of classes that have no probability
 def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
     """Return the network with its loss.
 
-    Inputs are ``data`` (N, T, F), ``label`` (N, L) and, if the recipe fixes no width, ``widths`` (N,); outputs are the
-    probabilities (T', N, C) and the costs (N,).
+    Inputs are ``data`` (N, T, F), ``label`` (N, L) and, if the recipe fixes no width, ``widths`` (N,), behind which
+    data must be 0; outputs are the probabilities (T', N, C) and the costs (N,).
 
     Raises
     ------

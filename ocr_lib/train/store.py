@@ -12,7 +12,8 @@ from ocr_lib.files import atomic_path, sha256, write_atomic
 from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import Arrays, load_arrays
 from ocr_lib.net.manifest import FORMAT, RECIPE, SYMBOL, Manifest, Saved, manifest_path, verified, write_manifest
-from ocr_lib.recipe import Recipe, encode_json
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import encode_json
 from ocr_lib.train.progress import Progress
 
 

@@ -8,10 +8,12 @@ import numpy as np
 from ocr_lib.alphabet import BLANK
 from ocr_lib.errors import OCRError
 from ocr_lib.net.weights import Weights
-from ocr_lib.recipe import Recipe, override
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import override
 
 ALPHABET_CHANGES = ("fail", "union", "new")
 INHERITED = ("image", "network")
+_WITHOUT_PARAMETERS = ("network.cell", "network.dropout")
 _CLASSIFIER = ("pred_fc_weight", "pred_fc_bias")
 
 
@@ -107,7 +109,7 @@ def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Rec
 
 
 def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained: Recipe, prefix: str) -> None:
-    """Refuse settings of image and network other than those of the checkpoint.
+    """Refuse settings of image and network other than those of the checkpoint, unless they are no matter of parameters.
 
     Parameters
     ----------
@@ -117,6 +119,8 @@ def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained
         Where these are from, and the checkpoint's, for the message.
     """
     for key, value in settings:
+        if key in _WITHOUT_PARAMETERS:
+            continue
         if key.partition(".")[0] in INHERITED and override(pretrained, [(key, value)]) != pretrained:
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             raise OCRError(

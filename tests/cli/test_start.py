@@ -8,7 +8,7 @@ from ocr_lib.cli import quantize, train
 from ocr_lib.cli.command import make_parser
 from ocr_lib.cli.start import add_start_options
 from ocr_lib.files import sha256
-from ocr_lib.recipe import encode_json
+from ocr_lib.settings import encode_json
 from tests import original_example
 from tests.cli.infer_command import write
 from tests.small_network import files_of, mark_params, mark_recipe, save
@@ -113,7 +113,7 @@ class TestRetrain:
     def test_8_bits(self, refused, quantized):
         assert "is of 8 bits already: take the checkpoint that it was made from" in refused(f"--pretrained={quantized}")
 
-    @pytest.mark.parametrize("setting", ["network.hidden=64", "image.width=80", "network.cell=unrolled"])
+    @pytest.mark.parametrize("setting", ["network.hidden=64", "image.width=80", "network.layers=3"])
     def test_another_network(self, refused, digits, setting):
         line = refused(f"--pretrained={digits}", f"--set={setting}")
         assert f"--set {setting} is not what {digits} was trained with" in line

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ocr_lib.data.iterator import OCRIter, endless_ranges, epoch_ranges
 from ocr_lib.data.source import Batch
 from ocr_lib.mx import mx
-from ocr_lib.recipe import Recipe, override
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import override
 
 RECIPE = override(
     Recipe(),

@@ -6,7 +6,8 @@ import pytest
 from ocr_lib.data.iterator import OCRIter
 from ocr_lib.data.source import Batch
 from ocr_lib.mx import mx
-from ocr_lib.recipe import Recipe, override
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import override
 
 HEIGHT = 5
 

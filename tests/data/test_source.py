@@ -13,7 +13,8 @@ from ocr_lib.data.fast import FastRenderer
 from ocr_lib.data.source import SPLITS, CaptchaSource, draw_texts, make_renderer, renderer_modules, sample_draws
 from ocr_lib.files import sha256
 from ocr_lib.image import fit
-from ocr_lib.recipe import RENDERERS, CaptchaRecipe, Recipe, TextRecipe, load_preset, override
+from ocr_lib.recipe import RENDERERS, CaptchaRecipe, Recipe, TextRecipe
+from ocr_lib.settings import load_preset, override
 
 INDICES = [0, 1, 2, 3, 9, 10**6, 2**40, 2**63 - 1]
 BELOW_1 = np.nextafter(1, 0)
@@ -58,7 +59,8 @@ def test_the_package_is_drawn_with_without_loading_compiled_code(font):
 import sys
 from pathlib import Path
 from ocr_lib.data.source import CaptchaSource
-from ocr_lib.recipe import Recipe, override
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import override
 CaptchaSource(override(Recipe(), [("captcha.renderer", "captcha")]), [Path(sys.argv[1])])(("train", range(1)))
 print("numba" in sys.modules)
 """
@@ -80,7 +82,7 @@ import sys
 from pathlib import Path
 from ocr_lib.data.source import CaptchaSource
 from ocr_lib.files import sha256
-from ocr_lib.recipe import load_preset
+from ocr_lib.settings import load_preset
 batch = CaptchaSource(load_preset("captcha"), [Path(sys.argv[1])])(("test", range(5, 15)))
 print(sha256(batch.images.tobytes()), *batch.texts)
 """

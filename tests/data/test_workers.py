@@ -19,7 +19,7 @@ from ocr_lib.cv import cv2
 from ocr_lib.data.source import CaptchaSource
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
-from ocr_lib.recipe import load_preset
+from ocr_lib.settings import load_preset
 
 ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [Path(__file__).parent, ROOT]))}

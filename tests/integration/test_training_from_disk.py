@@ -19,7 +19,8 @@ from tests.train_command import ROOT, Result, one_thread, refused, shared_proces
 COUNT = 240
 HELD_OUT = 36
 EPOCHS = 4
-TOY = [argument for argument in toy_arguments() if not argument.startswith(("--set=text.", "--set=captcha."))]
+FOUND = ("--set=text.", "--set=captcha.", "--set=training.epoch_size", "--set=training.validation_size")
+TOY = [argument for argument in toy_arguments() if not argument.startswith(FOUND)]
 
 
 def run(*arguments, **options):
@@ -188,8 +189,15 @@ def test_fonts_or_data_but_not_both_or_neither(train, data, tmp_path):
         (["--held-out", "0"], "--val-data"),
         (["--set", "text.alphabet=0"], "labels have '7'"),
         (["--format", "rec"], "no .rec files"),
+        (["--set", "training.epoch_size=10"], "--set training.epoch_size: with --train-data"),
     ],
 )
 def test_bad_arguments_are_named_on_one_line(train, data, tmp_path, arguments, said):
     assert said in refused(train(begin(data, tmp_path / "ocr", *arguments)))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", ["--val-data=none", "--held-out=0.2", "--format=rec"])
+def test_options_of_data_go_with_data(train, tmp_path, option):
+    line = refused(train(one_thread(FONT, option, "--prefix", tmp_path / "ocr", *TOY)))
+    assert f"{option.partition('=')[0]} goes with --train-data" in line

@@ -3,8 +3,7 @@
 import pytest
 
 from ocr_lib.net.checkpoint import load_checkpoint
-from tests.quant.networks import smooth_params
-from tests.small_network import save
+from tests.small_network import save, smooth_params
 
 
 @pytest.fixture

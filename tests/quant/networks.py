@@ -9,8 +9,8 @@ import pytest
 from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import split_params
 from ocr_lib.net.reader import Reader
-from ocr_lib.recipe import override
-from tests.small_network import mark_recipe, random_params
+from ocr_lib.settings import override
+from tests.small_network import mark_recipe
 
 WIDTH, HEIGHT = 16, 13
 CONVOLUTIONS = [{"filters": 3, "pool": [2, 2]}, {"filters": 5, "pool": [2, 2]}]
@@ -27,19 +27,6 @@ def make_recipe(height=HEIGHT, **network):
     sizes = [("image.width", WIDTH), ("image.height", height), ("text.min_length", 1), ("text.max_length", 1)]
     sizes += [("network.hidden", 16), *((f"network.{key}", value) for key, value in network.items())]
     return override(mark_recipe(), sizes)
-
-
-def smooth_params(recipe, seed=1):
-    """Return parameters of the sizes that training leaves: units are neither idle nor saturated, and classes clear."""
-    params = random_params(recipe, seed, scale=1.0)
-    for name, array in params.items():
-        if name.endswith("_weight"):
-            array *= (8 if name == "arg:pred_fc_weight" else 1.5) / np.sqrt(array[0].size)
-        elif name.endswith(("_bias", "_beta")):
-            array *= 0.1
-        elif name.endswith("_gamma"):
-            array[:] = 1
-    return params
 
 
 def random_images(count, seed=0, height=HEIGHT):

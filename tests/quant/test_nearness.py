@@ -21,10 +21,9 @@ from tests.quant.networks import (
     quantized_layers,
     quantized_reader,
     random_images,
-    smooth_params,
     with_onednn,
 )
-from tests.small_network import draw_marks, mark_params, mark_recipe
+from tests.small_network import draw_marks, mark_params, mark_recipe, smooth_params
 
 pytestmark = with_onednn
 

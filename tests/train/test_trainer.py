@@ -14,7 +14,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.manifest import read_manifest
-from ocr_lib.recipe import override
+from ocr_lib.settings import override
 from ocr_lib.train.log import TrainingLog
 from ocr_lib.train.progress import Progress
 from ocr_lib.train.store import Store

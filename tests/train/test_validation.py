@@ -7,8 +7,9 @@ from ocr_lib.alphabet import BLANK
 from ocr_lib.data.iterator import OCRIter
 from ocr_lib.data.source import Batch
 from ocr_lib.mx import mx
-from ocr_lib.recipe import Recipe, override
+from ocr_lib.recipe import Recipe
 from ocr_lib.recognize.evaluation import Confusion
+from ocr_lib.settings import override
 from ocr_lib.train.validation import validate
 
 HEIGHT, BATCH = 5, 4

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.recipe import Recipe, load_preset, override
+from ocr_lib.recipe import Recipe
+from ocr_lib.settings import load_preset, override
 from ocr_lib.train.warm_start import Pretrained, change_alphabet, check_inherited, inherit, remap_classifier
 
 
@@ -112,6 +113,13 @@ class TestCheckInherited:
         same = [("image.width", "120"), ("network.hidden", 20), ("network.layers", "2")]
         check_inherited([*same, ("training.epochs", 9), ("text.alphabet", "ab")], "--set", pretrained, "ocr")
 
+    def test_what_has_no_parameters_may_differ(self, pretrained):
+        settings = [("network.dropout", 0.5), ("network.cell", "unrolled")]
+        check_inherited(settings, "--set", pretrained, "ocr")
+        network = inherit(Recipe(), settings, pretrained).network
+        assert (network.dropout, network.cell) == (0.5, "unrolled")
+        assert network.hidden == pretrained.network.hidden
+
     @pytest.mark.parametrize(
         "key, value, shown",
         [
@@ -119,7 +127,7 @@ class TestCheckInherited:
             ("image.mean", 0.0, "image.mean=0.0"),
             ("network.hidden", 48, "network.hidden=48"),
             ("network.bidirectional", False, "network.bidirectional=false"),
-            ("network.cell", "unrolled", "network.cell=unrolled"),
+            ("network.layers", 3, "network.layers=3"),
             ("network.convolutions", "[]", r"network.convolutions=\[\]"),
         ],
     )
