@@ -19,8 +19,15 @@ COUNT = 60
 EPOCHS = 5
 # What a warm start does not take from the checkpoint.
 TOY = [argument for argument in toy_arguments() if argument.startswith(("--set=training.", "--set=captcha."))]
+SIZES = ("--set=training.epoch_size", "--set=training.validation_size")
 LENGTHS = ["--set=text.min_length=1", "--set=text.max_length=2"]
 AS_GOOD_AS_STILL = ["--epochs", "1", "--lr", "1e-9"]
+
+
+def toy(*arguments, settings=TOY):
+    """Return arguments with settings of the toy task, without the sizes that data on disk has of its own."""
+    on_disk = "--train-data" in arguments
+    return one_thread(*(setting for setting in settings if not (on_disk and setting.startswith(SIZES))), *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def retrain(train, trained, tmp_path):
     def retrain(*arguments, pretrained=trained):
         prefix = tmp_path / "new" / "ocr"
         before = hashes(pretrained)
-        result = train(one_thread("--pretrained", pretrained, "--prefix", prefix, *TOY, *arguments))
+        result = train(toy("--pretrained", pretrained, "--prefix", prefix, *arguments))
         assert result.returncode == 0, result.stderr
         assert hashes(pretrained) == before
         return prefix
@@ -142,7 +149,7 @@ class TestAlphabetChange:
     @pytest.mark.parametrize("option", [[], ["--alphabet-change=fail"]])
     def test_fail(self, train, trained, data, tmp_path, option):
         where = ["--pretrained", trained, "--prefix", tmp_path / "new", "--train-data", data / "+x7"]
-        line = refused(train(one_thread(*where, *TOY, *option)))
+        line = refused(train(toy(*where, *option)))
         assert f"the alphabet of {trained} lacks '+', 'x': --alphabet-change union" in line
         assert not list(tmp_path.iterdir())
 
@@ -169,7 +176,7 @@ class TestAlphabetChange:
     def test_an_alphabet_that_is_given(self, train, retrain, trained, data, tmp_path):
         (tmp_path / "signs.txt").write_text("x\n7\n+")
         given = ["--alphabet", tmp_path / "signs.txt", "--train-data", data / "+x7"]
-        line = refused(train(one_thread("--pretrained", trained, "--prefix", tmp_path / "new" / "ocr", *TOY, *given)))
+        line = refused(train(toy("--pretrained", trained, "--prefix", tmp_path / "new" / "ocr", *given)))
         assert "lacks '+', 'x'" in line
         prefix = retrain(*given, "--alphabet-change=new", *AS_GOOD_AS_STILL)
         assert recipe_of(prefix).text.alphabet == "x7+"
@@ -187,14 +194,14 @@ class TestGivenAlphabet:
         source = [FONT] if kind == "fonts" else ["--train-data", data / "70"]
         others = [argument for argument in toy_arguments() if "alphabet" not in argument]
         given = ["--prefix", tmp_path / "ocr", "--alphabet", tmp_path / "signs.txt", "--epochs", 1]
-        result = train(one_thread(*source, *others, *given))
+        result = train(toy(*source, *given, settings=others))
         assert result.returncode == 0, result.stderr
         assert recipe_of(tmp_path / "ocr").text.alphabet == "x70+"
 
     def test_labels_with_other_characters_are_refused(self, train, data, tmp_path):
         others = [argument for argument in toy_arguments() if "alphabet" not in argument]
         where = ["--train-data", data / "x70", "--prefix", tmp_path / "ocr", "--alphabet=digits"]
-        assert "labels have 'x', which the alphabet lacks" in refused(train(one_thread(*where, *others)))
+        assert "labels have 'x', which the alphabet lacks" in refused(train(toy(*where, settings=others)))
 
 
 class TestResume:
