@@ -138,7 +138,7 @@ class Trainer:
                     logger.info("Reached the target accuracy of %g", limits.target_accuracy)
                     return None
                 if not whole or time.monotonic() >= deadline:
-                    logger.info("The time budget of %g s is used up", limits.seconds)
+                    logger.info("The time budget is used up")
                     return None
                 if 0 < self._recipe.training.patience <= progress.since_best:
                     logger.info("No better validation in %d epochs", progress.since_best)
