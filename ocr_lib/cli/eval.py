@@ -18,7 +18,7 @@ from ocr_lib.cli.command import make_parser, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.data.dataset import Dataset, Item, check_problems, open_dataset, tell_problems
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import write_atomic
 from ocr_lib.recognize.evaluation import Evaluation, Evaluator
 from ocr_lib.recognize.recognizer import Recognizer
@@ -73,7 +73,7 @@ def _read(args: argparse.Namespace, dataset: Dataset, recognizer: Recognizer) ->
     evaluator = Evaluator(args.worst)
     problems = list(dataset.problems)
     with tqdm(total=len(dataset), unit="image", disable=args.quiet or not sys.stderr.isatty(), leave=False) as bar:
-        images = _images(args, dataset, problems)
+        images = _images(args, dataset, recognizer, problems)
         while batch := list(islice(images, args.batch_size)):
             for (item, image), reading in zip(batch, recognizer.read([image for _, image in batch])):
                 evaluator.add(item.name, item.text, reading, image)
@@ -82,13 +82,17 @@ def _read(args: argparse.Namespace, dataset: Dataset, recognizer: Recognizer) ->
     return evaluator.evaluation(len(problems))
 
 
-def _images(args: argparse.Namespace, dataset: Dataset, problems: List[str]) -> Iterator[Tuple[Item, np.ndarray]]:
+def _images(
+    args: argparse.Namespace, dataset: Dataset, recognizer: Recognizer, problems: List[str]
+) -> Iterator[Tuple[Item, np.ndarray]]:
     """Yield images with what they say; stop as soon as too many are sure not to be read."""
     total = len(dataset) + len(problems)
     for index in range(len(dataset)):
         item = dataset.item(index)
         try:
             image = dataset.read(index)
+            with naming(dataset.where(index)):
+                recognizer.preparation.width_of(image)
         except OCRError as error:
             problems.append(str(error))
             check_problems(args.data, total - len(problems), problems, args.max_problems)

@@ -14,7 +14,7 @@ from ocr_lib.alphabet import Alphabet
 from ocr_lib.cli.command import make_parser, run_command
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.cv import MAX_PIXELS
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, naming
 from ocr_lib.image import image_files, read_image
 from ocr_lib.recognize.reading import Reading
 from ocr_lib.recognize.recognizer import Recognizer
@@ -99,17 +99,20 @@ def _expand(arguments: Iterable[str]) -> Iterator[Path]:
 
 def _read(reader: Recognizer, paths: List[Path], batch_size: int) -> Iterator[Outcome]:
     for start in range(0, len(paths), batch_size):
-        loaded = [(path, *_load(path)) for path in paths[start : start + batch_size]]
+        loaded = [(path, *_load(path, reader)) for path in paths[start : start + batch_size]]
         found = iter(reader.read([image for _, image, _ in loaded if image is not None]))
         for path, image, error in loaded:
             yield Outcome(path, image, None if image is None else next(found), error)
 
 
-def _load(path: Path) -> Tuple[Optional[np.ndarray], Optional[str]]:
+def _load(path: Path, reader: Recognizer) -> Tuple[Optional[np.ndarray], Optional[str]]:
     try:
-        return read_image(path), None
+        image = read_image(path)
+        with naming(path):
+            reader.preparation.width_of(image)
     except OCRError as error:
         return None, str(error)
+    return image, None
 
 
 def _as_json(outcome: Outcome) -> Dict[str, Any]:

@@ -124,6 +124,8 @@ class Predictor(Recognizer):
             grey = _grey(image, name)
         if grey.size > self._max_pixels:
             raise OCRError(f"{name}: the image is larger than {self._max_pixels:,} pixels")
+        with naming(name):
+            self.preparation.width_of(grey)
         return grey
 
 
