@@ -1,11 +1,10 @@
 """1,000 lines of any width, padded to the widest: read as each alone?
 
-Given lines are stretched, squeezed and otherwise changed, as in training, until there are so many, from 20 pixels wide.
+Given lines are stretched, squeezed and otherwise changed, as in training, until there are so many.
 
     python benchmarks/padding.py PREFIX LINES
 """
 
-import argparse
 from pathlib import Path
 from typing import List
 
@@ -15,6 +14,7 @@ from report import Row, make_parser, show
 from ocr_lib.data.augment import augment
 from ocr_lib.data.dataset import open_dataset
 from ocr_lib.deploy import Predictor
+from ocr_lib.deploy.export import export_onnx
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
 from ocr_lib.preparation import pad
@@ -42,9 +42,7 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("prefix")
     parser.add_argument("lines", type=Path)
-    args: argparse.Namespace = parser.parse_args()
-    from ocr_lib.deploy.export import export_onnx
-
+    args = parser.parse_args()
     checkpoint = load_checkpoint(args.prefix)
     dataset = open_dataset(args.lines)
     generator = np.random.default_rng(0)

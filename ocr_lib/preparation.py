@@ -1,6 +1,6 @@
 """Images as a network wants them."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -8,6 +8,9 @@ from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import N, Shrinkage, least_size, shrunk
 from ocr_lib.image import PAPER, dark_on_light, fit
+
+if TYPE_CHECKING:
+    from ocr_lib.recipe import Recipe
 
 MAX_WIDTH = 8192
 """In pixels, of images whose width is not fixed, at the network's height."""
@@ -29,6 +32,11 @@ class Preparation(NamedTuple):
     size: Tuple[Optional[int], int]
     is_original: bool = False
     shrinkage: Tuple[Shrinkage, ...] = ()
+
+    @classmethod
+    def of(cls, recipe: "Recipe", is_original: bool = False) -> "Preparation":
+        """Return what the network of a recipe wants."""
+        return cls(recipe.image.size, is_original, recipe.network.shrinkage(0))
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Bring a grey image, (H, W) uint8 of any size, to what the network reads.

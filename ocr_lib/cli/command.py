@@ -44,6 +44,11 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def option_name(option: str) -> str:
+    """Return an option as it is given, from its name in the arguments."""
+    return f"--{option.replace('_', '-')}"
+
+
 def num_proc(text: str) -> Optional[int]:
     """Read ``--num_proc``: a number of worker processes, or None for "auto"."""
     if text == "auto":

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from ocr_lib.alphabet import Alphabet
-from ocr_lib.cli.command import add_checkpoint
+from ocr_lib.cli.command import add_checkpoint, option_name
 from ocr_lib.errors import OCRError
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
@@ -76,7 +76,7 @@ def _check_decoding(args: argparse.Namespace) -> None:
         args.decoder = "greedy" if args.lexicon is None and args.pattern is None else "beam"
     for option in ("lexicon", "pattern", "beam_width"):
         if args.decoder == "greedy" and getattr(args, option) is not None:
-            raise OCRError(f"--{option.replace('_', '-')} goes with --decoder beam")
+            raise OCRError(f"{option_name(option)} goes with --decoder beam")
 
 
 def _decoder(args: argparse.Namespace, alphabet: Alphabet) -> Decoder:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from ocr_lib.alphabet import SETS
+from ocr_lib.cli.command import option_name
 from ocr_lib.data.alphabets import find_alphabet
 from ocr_lib.errors import OCRError
 from ocr_lib.net.manifest import Manifest, claim, manifest_path, read_manifest, read_recipe
@@ -118,11 +119,6 @@ def _check(args: argparse.Namespace) -> None:
                 raise OCRError(
                     f"{option_name(option)} goes with --pretrained-policy retrain: a run that goes on keeps its own"
                 )
-
-
-def option_name(option: str) -> str:
-    """Return an option as it is given, from its name in the arguments."""
-    return f"--{option.replace('_', '-')}"
 
 
 def _settings(args: argparse.Namespace) -> Settings:

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import List, Optional
 
-from ocr_lib.cli.command import make_parser, num_proc, run_command
+from ocr_lib.cli.command import make_parser, num_proc, option_name, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.export import export
-from ocr_lib.cli.start import Start, add_start_options, find_start, option_name
+from ocr_lib.cli.start import Start, add_start_options, find_start
 from ocr_lib.data.plan import DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.data.samples import Samples
 from ocr_lib.data.source import Batch, Task

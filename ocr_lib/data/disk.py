@@ -106,7 +106,7 @@ class DiskSource:
 
     def __init__(self, recipe: Recipe, train: Subset, validation: Subset) -> None:
         self._recipe = recipe
-        self._preparation = Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0))
+        self._preparation = Preparation.of(recipe)
         self._subsets = {"train": train, "validation": validation}
         self._without_scale = replace(recipe.augmentation, scale=0.0)
         self._validation_order = np.argsort(validation.widths, kind="stable")

@@ -10,7 +10,7 @@ import numpy as np
 from ocr_lib.data.dataset import Dataset, open_dataset, tell_problems
 from ocr_lib.data.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
 from ocr_lib.data.fonts import find_fonts
-from ocr_lib.data.source import Batch, CaptchaSource, Task, renderer_modules
+from ocr_lib.data.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
 from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256
@@ -89,9 +89,7 @@ def plan_fonts(recipe: Recipe, path: Path) -> Plan:
 
 
 def _check_room(recipe: Recipe) -> None:
-    drawn = np.empty((recipe.captcha.height, recipe.captcha.width))
-    preparation = Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0))
-    steps = preparation.steps(preparation.width_of(drawn))
+    steps = Preparation.of(recipe).steps(captcha_width(recipe))
     worst = recipe.text.max_length * recipe.text.alphabet[0]
     if required_steps(worst) > steps:
         raise OCRError(
@@ -165,7 +163,7 @@ def _usable(
 ) -> Subset:
     """Leave out samples that can't be read, or whose text does not fit; name them."""
     tasks = [indices[start : start + FILES_PER_TASK] for start in range(0, len(indices), FILES_PER_TASK)]
-    work = partial(Inspector, dataset, Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0)))
+    work = partial(Inspector, dataset, Preparation.of(recipe))
     with OrderedPool(work, num_workers, [Inspector.__module__]) as pool:
         found = [width for widths in pool.map(tasks) for width in widths]
     faults = [fault for fault in found if isinstance(fault, str)]

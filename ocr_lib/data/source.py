@@ -104,6 +104,12 @@ def make_renderer(recipe: CaptchaRecipe, fonts: Sequence[Path], characters: str)
     return FastRenderer(recipe, fonts, characters)
 
 
+def captcha_width(recipe: Recipe) -> int:
+    """Return how wide the network reads the captchas of a recipe."""
+    drawn = np.empty((recipe.captcha.height, recipe.captcha.width), np.uint8)
+    return Preparation.of(recipe).width_of(drawn)
+
+
 class CaptchaSource:
     """Endless captchas of a recipe, by split and index.
 
@@ -116,8 +122,7 @@ class CaptchaSource:
     def __init__(self, recipe: Recipe, fonts: Sequence[Path]) -> None:
         self._recipe = recipe
         self._renderer = make_renderer(recipe.captcha, fonts, recipe.text.alphabet)
-        preparation = Preparation(recipe.image.size, shrinkage=recipe.network.shrinkage(0))
-        self._width = preparation.width_of(np.empty((recipe.captcha.height, recipe.captcha.width)))
+        self._width = captcha_width(recipe)
 
     def __call__(self, task: Task) -> Batch:
         """Return the samples of a split with these indices."""

@@ -16,14 +16,13 @@ from ocr_lib.alphabet import BLANK
 from ocr_lib.deploy.metadata import Metadata
 from ocr_lib.deploy.predictor import INPUT, OUTPUT, WIDTHS
 from ocr_lib.geometry import Shrinkage
-from ocr_lib.net.weights import Weights, direction_names
+from ocr_lib.net.weights import NEVER, Weights, direction_names
 from ocr_lib.recipe import Recipe
 
 OPSET = 13
 IR_VERSION = 7
 # MXNet's gates are in the order i, f, c, o, and ONNX's i, o, f, c.
 _GATES = [0, 3, 1, 2]
-_NEVER = -1e4  # the logit of classes that have no probability
 
 
 class Graph:
@@ -200,7 +199,7 @@ class _Padding:
 
     def blank_behind(self, logits: str, num_classes: int) -> str:
         """Let the blank have all probability behind each sample's end: logits (T', N, C) in and out."""
-        blank = np.full(num_classes, _NEVER, np.float32)
+        blank = np.full(num_classes, NEVER, np.float32)
         blank[BLANK] = 0
         (name,) = self._graph.constants("blank", logits=blank)
         inside = self._graph.add("Transpose", [self._inside(logits, 0, [1, 2])], "inside", perm=[2, 0, 1])

@@ -15,11 +15,10 @@ from typing import Optional, Sequence
 from ocr_lib.mx import mx
 from ocr_lib.net.loss import ctc_cost
 from ocr_lib.net.lstm import lstm_layers, packed_lstm
-from ocr_lib.net.weights import BATCH_NORM_EPSILON
+from ocr_lib.net.weights import BATCH_NORM_EPSILON, NEVER
 from ocr_lib.recipe import Convolution, Recipe
 
 LOGITS = "pred_fc_output"
-_NEVER = -1e4  # the logit of classes that have no probability
 
 
 def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
@@ -104,7 +103,7 @@ def _blank_behind(logits: "mx.sym.Symbol", ends: "mx.sym.Symbol") -> "mx.sym.Sym
     parts = [mx.sym.slice_axis(logits, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, None))]
     masked = [
         mx.sym.SequenceMask(part, ends, use_sequence_length=True, value=value)
-        for part, value in zip(parts, (0.0, _NEVER))
+        for part, value in zip(parts, (0.0, NEVER))
     ]
     return mx.sym.concat(*masked, dim=2, name=LOGITS.replace("_output", ""))
 

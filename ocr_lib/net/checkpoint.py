@@ -46,7 +46,7 @@ class Checkpoint(NamedTuple):
     @property
     def preparation(self) -> Preparation:
         """What the network wants of an image."""
-        return Preparation(self.recipe.image.size, self.is_original, self.recipe.network.shrinkage(0))
+        return Preparation.of(self.recipe, self.is_original)
 
 
 def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:

@@ -9,6 +9,9 @@ from ocr_lib.errors import OCRError
 from ocr_lib.recipe import NetworkRecipe, Recipe
 
 BATCH_NORM_EPSILON = 1e-5
+NEVER = -1e4
+"""The logit of classes that have no probability."""
+
 _NORM = ("gamma", "beta", "moving_mean", "moving_var")
 Weights = Dict[str, np.ndarray]
 
