@@ -43,7 +43,7 @@ export PROBE
 define IMPORTS
 from ocr_lib.mx import mx
 import captcha.image, fontTools.ttLib, matplotlib.pyplot, msgspec, rapidfuzz, tensorboardX, tqdm
-import ocr_lib.data.fast, ocr_lib.deploy.export, scipy.stats
+import ocr_lib.draw.fast, ocr_lib.deploy.export, scipy.stats
 endef
 export IMPORTS
 

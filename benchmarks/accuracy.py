@@ -15,11 +15,11 @@ import numpy as np
 from captcha.image import ImageCaptcha
 from report import Row, make_checkpoint_parser, show
 
-from ocr_lib.data.fonts import find_fonts
+from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.image import decode_image
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recognize.metrics import evaluate
 
 

@@ -12,8 +12,8 @@ from report import Row, make_parser, show
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import load_preset, override
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
 
 BATCHES = 10
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from rapidfuzz.distance import Levenshtein
 from report import Row, make_checkpoint_parser, show
 
-from ocr_lib.data.fonts import find_fonts
+from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
 from ocr_lib.recognize.reading import Reading

@@ -46,10 +46,10 @@ from forms import (
 )
 from report import ROOT, Apart, Row, make_checkpoint_parser, repeating, show
 
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import decode_json
 from ocr_lib.recognize.decode import best_path
 from ocr_lib.recognize.metrics import CER, EXACT, evaluate
-from ocr_lib.settings import decode_json
 
 # The contestants' processes import this module too: see forms.py for what it must not load.
 

@@ -5,8 +5,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import decode_json, encode_json, override
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import decode_json, encode_json, override
 
 # The contestants' processes import this module: it must load neither MXNet, whose settings are read from the
 # environment and would be left there, nor another engine.
@@ -37,15 +37,15 @@ def make_forms(prefix: str, font_path: Path, count: int, folder: Path) -> List[s
     import cv2
     from accuracy import render
 
-    from ocr_lib.data.fonts import find_fonts
-    from ocr_lib.data.samples import load_samples
     from ocr_lib.deploy.export import export_onnx
+    from ocr_lib.draw.fonts import find_fonts
+    from ocr_lib.feed.samples import load_samples
     from ocr_lib.net.build import training_symbol
     from ocr_lib.net.checkpoint import load_arrays, load_checkpoint, numpy_weights
     from ocr_lib.net.weights import fold_batch_norms
     from ocr_lib.quant.int8 import quantize
-    from ocr_lib.train.progress import Progress
-    from ocr_lib.train.store import Store
+    from ocr_lib.training.progress import Progress
+    from ocr_lib.training.store import Store
 
     def save(name: str, symbol: Any, params: Dict[str, Any]) -> None:
         Store(str(folder / name)).commit(recipe, symbol, {"params": params}, Progress(), {}, is_best=True)

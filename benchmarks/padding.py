@@ -11,16 +11,16 @@ from typing import List
 import numpy as np
 from report import Row, make_parser, show
 
-from ocr_lib.data.augment import augment
-from ocr_lib.data.dataset import open_dataset
 from ocr_lib.deploy import Predictor
 from ocr_lib.deploy.export import export_onnx
+from ocr_lib.feed.augment import augment
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
 from ocr_lib.preparation import pad
-from ocr_lib.recipe import AugmentationRecipe
+from ocr_lib.recipe.augmentation import AugmentationRecipe
 from ocr_lib.recognize.decode import best_path
 from ocr_lib.recognize.recognizer import Recognizer, batches
+from ocr_lib.sets.dataset import open_dataset
 
 COUNT = 1000
 BATCH_SIZE = 50

@@ -22,11 +22,11 @@ import original_example_training
 from report import ROOT, Apart, Contestant, Row, made_repeating, make_parser, show, speeds
 
 from ocr_lib.cli.train import WORKER_NICENESS
-from ocr_lib.data.fonts import find_fonts
-from ocr_lib.data.source import CaptchaSource, renderer_modules
-from ocr_lib.data.workers import OrderedPool
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import load_preset, override
+from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.feed.source import CaptchaSource, renderer_modules
+from ocr_lib.feed.workers import OrderedPool
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
 
 # Rendering processes import this module: it must not load MXNet or PyTorch before a contestant is made.
 
@@ -39,12 +39,12 @@ PYTORCH = "PyTorch"
 @contextmanager
 def our_training(recipe: Recipe, fonts: Sequence[Path]) -> Iterator[Contestant]:
     """Give a contestant that trains as lstm_ocr_train.py does; validation and checkpoints don't count."""
-    from ocr_lib.data.iterator import OCRIter, endless_ranges
+    from ocr_lib.feed.iterator import OCRIter, endless_ranges
     from ocr_lib.mx import contexts
-    from ocr_lib.train.log import TrainingLog
-    from ocr_lib.train.progress import Progress
-    from ocr_lib.train.store import Store
-    from ocr_lib.train.trainer import Limits, Trainer
+    from ocr_lib.training.log import TrainingLog
+    from ocr_lib.training.progress import Progress
+    from ocr_lib.training.store import Store
+    from ocr_lib.training.trainer import Limits, Trainer
 
     class Clock(TrainingLog):
         seconds = 0.0
@@ -83,7 +83,7 @@ def our_step(recipe: Recipe) -> Callable[[], int]:
     """Return a function that does a training step of a recipe's network."""
     from ocr_lib.mx import mx
     from ocr_lib.net.build import training_symbol
-    from ocr_lib.train.optimizer import clip_gradients, init_optimizer
+    from ocr_lib.training.optimizer import clip_gradients, init_optimizer
 
     data, label = fixed_batch(recipe)
     count, clip_norm = recipe.training.batch_size, recipe.training.clip_norm

@@ -9,7 +9,7 @@ import torch
 
 from ocr_lib.image import normalise
 from ocr_lib.net.weights import Weights, direction_names
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
 
 
 class Network(torch.nn.Module):

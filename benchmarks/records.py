@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from report import FONTS, ROOT, Row, make_parser, memory_mb, show
 
-from ocr_lib.data.dataset import open_dataset
-from ocr_lib.data.disk import DiskSource, Subset
-from ocr_lib.data.workers import OrderedPool
-from ocr_lib.settings import load_preset
+from ocr_lib.feed.disk import DiskSource, Subset
+from ocr_lib.feed.workers import OrderedPool
+from ocr_lib.recipe.settings import load_preset
+from ocr_lib.sets.dataset import open_dataset
 
 COUNT = 100_000
 MARKS = (10_000, 50_000, COUNT)

@@ -15,9 +15,9 @@ import numpy as np
 from captcha.image import ImageCaptcha
 from report import ROOT, Row, make_parser, repeating, show, speeds
 
-from ocr_lib.data.fonts import find_fonts
-from ocr_lib.data.source import CaptchaSource
-from ocr_lib.settings import load_preset, override
+from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.feed.source import CaptchaSource
+from ocr_lib.recipe.settings import load_preset, override
 
 TURN_S = 1.5
 ROUNDS = 8

@@ -17,13 +17,13 @@ import numpy as np
 from accuracy import render
 from report import FONTS, Row, make_parser, show, train_command
 
-from ocr_lib.data.fonts import find_fonts
-from ocr_lib.data.source import draw_texts, make_renderer, sample_draws
+from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.feed.source import draw_texts, make_renderer, sample_draws
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
 from ocr_lib.recognize.metrics import EXACT, evaluate
-from ocr_lib.settings import load_preset, override
 
 IMAGES = 1000
 PAIRS = 8

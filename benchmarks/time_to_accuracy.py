@@ -17,11 +17,11 @@ from typing import List, NamedTuple
 from accuracy import render
 from report import FONTS, Row, make_parser, show, train_command
 
-from ocr_lib.data.fonts import find_fonts
+from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
+from ocr_lib.recipe.settings import load_preset
 from ocr_lib.recognize.metrics import EXACT, evaluate
-from ocr_lib.settings import load_preset
 
 IMAGES = 2000
 

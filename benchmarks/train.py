@@ -21,8 +21,8 @@ from typing import Dict, List, NamedTuple
 from peers import our_step
 from report import FONTS, Row, make_parser, memory_mb, repeating, show, train_command
 
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import load_preset, override
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
 
 NETWORK_TURN_S = 2.0
 BUDGET_S = 30.0

@@ -10,7 +10,7 @@ from ocr_lib.geometry import N, Shrinkage, least_size, shrunk
 from ocr_lib.image import PAPER, dark_on_light, fit
 
 if TYPE_CHECKING:
-    from ocr_lib.recipe import Recipe
+    from ocr_lib.recipe.recipe import Recipe
 
 MAX_WIDTH = 8192
 """In pixels, of images whose width is not fixed, at the network's height."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ocr_lib.settings import override
+from ocr_lib.recipe.settings import override
 from tests.small_network import mark_recipe, smooth_params
 
 HEIGHT = 13

@@ -10,9 +10,9 @@ import numpy as np
 
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.settings import load_preset, override
-from ocr_lib.train.progress import Progress
-from ocr_lib.train.store import Store
+from ocr_lib.recipe.settings import load_preset, override
+from ocr_lib.training.progress import Progress
+from ocr_lib.training.store import Store
 
 WIDTH, ROWS = 16, 10
 LETTERS = "абвгдежзик"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ocr_lib.data import lettering
-from ocr_lib.data.captcha import num_draws
-from ocr_lib.data.fast import FastRenderer
-from ocr_lib.data.fonts import find_fonts
-from ocr_lib.recipe import CaptchaRecipe
+from ocr_lib.draw import lettering
+from ocr_lib.draw.captcha import num_draws
+from ocr_lib.draw.fast import FastRenderer
+from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.recipe.captcha import CaptchaRecipe
 
 ROOT = Path(__file__).parent.parent
 CHARACTERS = "0j⁄Ǻ"

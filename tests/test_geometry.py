@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.geometry import Shrinkage, least_size, shrunk
-from ocr_lib.recipe import Convolution
+from ocr_lib.recipe.network import Convolution
 
 
 def _odd_if_padded(convolution):

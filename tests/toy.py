@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import List, Tuple
 
-from ocr_lib.data.source import Batch, CaptchaSource
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import load_preset, override
+from ocr_lib.feed.source import Batch, CaptchaSource
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
 
 FONT = Path(__file__).parents[1] / "font" / "Ubuntu-M.ttf"
 

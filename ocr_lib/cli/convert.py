@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from ocr_lib.cli.command import make_parser, run_command
 from ocr_lib.cli.dataset import add_dataset_options
-from ocr_lib.data.dataset import Dataset, check_problems, open_dataset
-from ocr_lib.data.writers import WRITERS, Sample, write_dataset
 from ocr_lib.errors import OCRError
+from ocr_lib.sets.dataset import Dataset, check_problems, open_dataset
+from ocr_lib.sets.writers import WRITERS, Sample, write_dataset
 
 
 def main(argv: Optional[List[str]] = None) -> int:

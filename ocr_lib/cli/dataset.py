@@ -2,7 +2,7 @@
 
 import argparse
 
-from ocr_lib.data.dataset import FORMATS, MAX_PROBLEMS
+from ocr_lib.sets.dataset import FORMATS, MAX_PROBLEMS
 
 
 def add_dataset_options(parser: argparse.ArgumentParser, of: str) -> None:

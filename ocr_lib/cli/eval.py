@@ -17,12 +17,12 @@ from ocr_lib.alphabet import Alphabet
 from ocr_lib.cli.command import make_parser, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
-from ocr_lib.data.dataset import Dataset, Item, check_problems, open_dataset, tell_problems
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import write_atomic
 from ocr_lib.recognize.evaluation import Evaluation, Evaluator
 from ocr_lib.recognize.recognizer import Recognizer
 from ocr_lib.recognize.report_html import html_report
+from ocr_lib.sets.dataset import Dataset, Item, check_problems, open_dataset, tell_problems
 
 logger = logging.getLogger(__name__)
 

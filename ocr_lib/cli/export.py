@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
 
 from ocr_lib.cli.command import add_checkpoint, add_samples, make_parser, run_command, tell_model
-from ocr_lib.data.samples import Samples, load_samples
 from ocr_lib.errors import OCRError
+from ocr_lib.feed.samples import Samples, load_samples
 from ocr_lib.files import write_atomic
 from ocr_lib.recognize.comparison import Comparison, accept_loss, accept_same, compare, speedups
 

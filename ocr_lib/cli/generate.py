@@ -14,14 +14,16 @@ from tqdm import tqdm
 from ocr_lib.alphabet import DIGITS
 from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.cv import cv2
-from ocr_lib.data.fonts import find_fonts
-from ocr_lib.data.records import index_path, pack, record_writer
-from ocr_lib.data.source import draw_texts, make_renderer, renderer_modules, sample_draws
-from ocr_lib.data.workers import OrderedPool
+from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
+from ocr_lib.feed.source import draw_texts, make_renderer, renderer_modules, sample_draws
+from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import sha256, write_atomic
-from ocr_lib.recipe import RENDERERS, CaptchaRecipe, Seed, TextRecipe
-from ocr_lib.settings import decode_json, encode_json
+from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe
+from ocr_lib.recipe.part import Seed
+from ocr_lib.recipe.settings import decode_json, encode_json
+from ocr_lib.recipe.text import TextRecipe
+from ocr_lib.sets.records import index_path, pack, record_writer
 
 FILES_PER_TASK = 20
 LABELS = "labels.tsv"

@@ -39,13 +39,13 @@ def _quantize(args: argparse.Namespace) -> int:
     previous = read_manifest(out)
     if previous and previous.states:
         raise OCRError(f"{out} holds a training run: choose another --out")
-    from ocr_lib.data.samples import load_samples
+    from ocr_lib.feed.samples import load_samples
     from ocr_lib.net.checkpoint import load_checkpoint, split_params
     from ocr_lib.net.reader import Reader
     from ocr_lib.quant.int8 import quantize
     from ocr_lib.recognize.comparison import accept_loss, compare, speedups
-    from ocr_lib.train.progress import Progress
-    from ocr_lib.train.store import Store
+    from ocr_lib.training.progress import Progress
+    from ocr_lib.training.store import Store
 
     checkpoint = load_checkpoint(args.prefix, args.epoch)
     reader = Reader(checkpoint)

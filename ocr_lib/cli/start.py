@@ -7,12 +7,12 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import option_name
-from ocr_lib.data.alphabets import find_alphabet
 from ocr_lib.errors import OCRError
 from ocr_lib.net.manifest import Manifest, claim, manifest_path, read_manifest, read_recipe
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import load_preset, override, parse_setting, preset_names, preset_settings
-from ocr_lib.train.warm_start import ALPHABET_CHANGES, Pretrained, change_alphabet, check_inherited, inherit
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override, parse_setting, preset_names, preset_settings
+from ocr_lib.sets.alphabets import find_alphabet
+from ocr_lib.training.warm_start import ALPHABET_CHANGES, Pretrained, change_alphabet, check_inherited, inherit
 
 DEFAULT_PRESET = "captcha"
 ALPHABET = "text.alphabet"

@@ -13,19 +13,19 @@ from ocr_lib.cli.command import make_parser, num_proc, option_name, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.export import export
 from ocr_lib.cli.start import Start, add_start_options, find_start
-from ocr_lib.data.plan import DiskOptions, Plan, plan_disk, plan_fonts
-from ocr_lib.data.samples import Samples
-from ocr_lib.data.source import Batch, Task
-from ocr_lib.data.workers import OrderedPool
 from ocr_lib.errors import OCRError
+from ocr_lib.feed.plan import DiskOptions, Plan, plan_disk, plan_fonts
+from ocr_lib.feed.samples import Samples
+from ocr_lib.feed.source import Batch, Task
+from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import write_atomic
 from ocr_lib.net.manifest import Saved
 from ocr_lib.preparation import pad
-from ocr_lib.recipe import RENDERERS
-from ocr_lib.settings import parse_setting
-from ocr_lib.train.progress import Progress
+from ocr_lib.recipe.captcha import RENDERERS
+from ocr_lib.recipe.settings import parse_setting
+from ocr_lib.training.progress import Progress
 
-logger = logging.getLogger("ocr_lib.train")
+logger = logging.getLogger(__name__)
 
 WORKER_NICENESS = 5
 HELD_OUT = 0.1
@@ -79,12 +79,12 @@ def _train(args: argparse.Namespace) -> int:
     recipe = plan.recipe
     # The workers start while MXNet loads.
     with OrderedPool[Task, Batch](plan.make_source, args.num_proc, plan.modules, WORKER_NICENESS) as pool:
-        from ocr_lib.data.iterator import OCRIter, endless_ranges, epoch_ranges
+        from ocr_lib.feed.iterator import OCRIter, endless_ranges, epoch_ranges
         from ocr_lib.mx import contexts
         from ocr_lib.net.checkpoint import load_checkpoint
-        from ocr_lib.train.log import TrainingLog
-        from ocr_lib.train.store import Store
-        from ocr_lib.train.trainer import Limits, Trainer
+        from ocr_lib.training.log import TrainingLog
+        from ocr_lib.training.store import Store
+        from ocr_lib.training.trainer import Limits, Trainer
 
         devices = contexts(args.gpu)
         store = Store(start.prefix, start.manifest, start.goes_on)

@@ -11,9 +11,9 @@ from ocr_lib.deploy.int8 import Int8Layers
 from ocr_lib.deploy.metadata import Metadata, seal
 from ocr_lib.deploy.predictor import INPUT, WIDTHS
 from ocr_lib.net.weights import Weights, check_weights, fold_batch_norms
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import encode_json
 from ocr_lib.recognize.recognizer import batches
-from ocr_lib.settings import encode_json
 
 _BATCH_SIZE = 128
 

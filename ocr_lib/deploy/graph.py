@@ -17,7 +17,7 @@ from ocr_lib.deploy.metadata import Metadata
 from ocr_lib.deploy.predictor import INPUT, OUTPUT, WIDTHS
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.net.weights import NEVER, Weights, direction_names
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
 
 OPSET = 13
 IR_VERSION = 7

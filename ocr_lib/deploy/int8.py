@@ -8,7 +8,7 @@ from onnx import TensorProto
 
 from ocr_lib.deploy.graph import Graph, Layers
 from ocr_lib.net.weights import Weights
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
 
 _MICROSOFT = "com.microsoft"
 # On CPUs without VNNI two products of 8 bits are added up in 16, where products of 8 by 7 bits always fit.

@@ -16,7 +16,8 @@ from ocr_lib.mx import mx
 from ocr_lib.net.loss import ctc_cost
 from ocr_lib.net.lstm import lstm_layers, packed_lstm
 from ocr_lib.net.weights import BATCH_NORM_EPSILON, NEVER
-from ocr_lib.recipe import Convolution, Recipe
+from ocr_lib.recipe.network import Convolution
+from ocr_lib.recipe.recipe import Recipe
 
 LOGITS = "pred_fc_output"
 

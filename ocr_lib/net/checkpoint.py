@@ -14,8 +14,8 @@ from ocr_lib.net.build import LOGITS
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
 from ocr_lib.net.weights import Weights, check_weights, from_original
 from ocr_lib.preparation import Preparation
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import load_preset, override
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
 
 Arrays = Dict[str, "mx.nd.NDArray"]
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.mx import mx
-from ocr_lib.recipe import NetworkRecipe
+from ocr_lib.recipe.network import NetworkRecipe
 
 
 class Direction(NamedTuple):

@@ -11,8 +11,8 @@ import msgspec
 
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256, write_atomic
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import decode_json, encode_json
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import decode_json, encode_json
 
 FORMAT = "ocr-lib checkpoint 1"
 SYMBOL = "-symbol.json"

@@ -6,7 +6,8 @@ from typing import Dict, List, Tuple
 import numpy as np
 
 from ocr_lib.errors import OCRError
-from ocr_lib.recipe import NetworkRecipe, Recipe
+from ocr_lib.recipe.network import NetworkRecipe
+from ocr_lib.recipe.recipe import Recipe
 
 BATCH_NORM_EPSILON = 1e-5
 NEVER = -1e4

@@ -25,7 +25,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net.build import LOGITS, folded_symbol
 from ocr_lib.net.checkpoint import Arrays, Checkpoint, numpy_weights
 from ocr_lib.net.weights import direction_names, fold_batch_norms, pack_lstm
-from ocr_lib.recipe import Recipe
+from ocr_lib.recipe.recipe import Recipe
 
 CALIB_MODES = ("naive", "entropy", "none")
 _BACKEND = "MKLDNN_QUANTIZE"

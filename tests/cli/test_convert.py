@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocr_lib.cli.convert import main
-from ocr_lib.data.dataset import open_dataset
-from ocr_lib.data.labelled import Item
-from ocr_lib.data.writers import WRITERS, write_dataset
+from ocr_lib.sets.dataset import open_dataset
+from ocr_lib.sets.labelled import Item
+from ocr_lib.sets.writers import WRITERS, write_dataset
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "lstm_ocr_convert.py"

@@ -14,9 +14,9 @@ import time
 
 import pytest
 
-from ocr_lib.data.dataset import open_dataset
 from ocr_lib.files import sha256
 from ocr_lib.image import read_image
+from ocr_lib.sets.dataset import open_dataset
 from tests.cli.generate_command import SCRIPT, contents, difference, names, run, start
 
 COUNT = 300

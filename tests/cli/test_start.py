@@ -8,7 +8,7 @@ from ocr_lib.cli import quantize, train
 from ocr_lib.cli.command import make_parser
 from ocr_lib.cli.start import add_start_options
 from ocr_lib.files import sha256
-from ocr_lib.settings import encode_json
+from ocr_lib.recipe.settings import encode_json
 from tests import original_example
 from tests.cli.infer_command import write
 from tests.small_network import files_of, mark_params, mark_recipe, save

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ocr_lib.deploy.export import export_onnx
-from ocr_lib.settings import override
+from ocr_lib.recipe.settings import override
 from tests.small_network import mark_params, mark_recipe, random_params, smooth_params
 
 WIDTH, HEIGHT = 31, 13

@@ -12,7 +12,7 @@ from ocr_lib.deploy.export import export_onnx
 from ocr_lib.deploy.metadata import Metadata
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
-from ocr_lib.settings import encode_json, override
+from ocr_lib.recipe.settings import encode_json, override
 from tests.deploy.models import smooth_weights, weights_of
 from tests.deploy.test_damaged_models import with_properties
 from tests.lines import NETWORKS, WIDTHS, assert_as_alone, line_params, line_recipe, pad_with_noise, random_lines

@@ -15,7 +15,7 @@ from ocr_lib.files import sha256
 from ocr_lib.geometry import shrunk
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
-from ocr_lib.settings import override
+from ocr_lib.recipe.settings import override
 from tests.deploy.models import (
     HEIGHT,
     TWO_CONVOLUTIONS,

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from ocr_lib.cli import generate
-from ocr_lib.data.dataset import open_dataset
-from ocr_lib.data.disk import hold_out
 from ocr_lib.deploy import Predictor
+from ocr_lib.feed.disk import hold_out
 from ocr_lib.files import sha256
 from ocr_lib.net.manifest import read_manifest, read_recipe
+from ocr_lib.sets.dataset import open_dataset
 from tests.toy import FONT, SETTINGS, toy_arguments
 from tests.train_command import ROOT, Result, one_thread, refused, shared_process
 

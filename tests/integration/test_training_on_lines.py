@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ocr_lib.cli import eval as evaluate_command
-from ocr_lib.data.dataset import open_dataset
 from ocr_lib.deploy import Predictor
 from ocr_lib.files import sha256
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.manifest import read_manifest
 from ocr_lib.net.reader import Reader
+from ocr_lib.sets.dataset import open_dataset
 from tests.train_command import one_thread, shared_process
 
 COUNT = 120

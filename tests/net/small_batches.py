@@ -5,8 +5,8 @@ import pytest
 
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import override
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import override
 
 WIDTH, HEIGHT, LABEL_WIDTH = 24, 8, 3
 ONE = [{"filters": 3}]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ocr_lib.net.build import inference_symbol, training_symbol
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
-from ocr_lib.settings import override
+from ocr_lib.recipe.settings import override
 from tests.lines import (
     HEIGHT,
     NETWORKS,

@@ -12,7 +12,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
 from ocr_lib.net import warpctc
 from ocr_lib.net.build import training_symbol
-from ocr_lib.settings import override
+from ocr_lib.recipe.settings import override
 from tests.net.small_batches import (
     HEIGHT,
     ONE,

@@ -5,7 +5,7 @@ import pytest
 
 from ocr_lib.mx import mx
 from ocr_lib.net.lstm import lstm_layers
-from ocr_lib.recipe import NetworkRecipe
+from ocr_lib.recipe.network import NetworkRecipe
 from tests.numpy_network import numpy_lstm
 
 STEPS, FEATURES, HIDDEN = 6, 3, 4

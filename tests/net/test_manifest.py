@@ -7,8 +7,8 @@ import pytest
 
 from ocr_lib.errors import OCRError
 from ocr_lib.net.manifest import FORMAT, Manifest, Saved, claim, read_manifest, read_recipe, verified, write_manifest
-from ocr_lib.recipe import Recipe
-from ocr_lib.settings import encode_json, override
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import encode_json, override
 
 
 def manifest_of(saved, best, last, files=None):

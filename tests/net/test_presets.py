@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from ocr_lib.data.iterator import OCRIter
-from ocr_lib.data.source import Batch
+from ocr_lib.feed.iterator import OCRIter
+from ocr_lib.feed.source import Batch
 from ocr_lib.geometry import least_size
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.settings import load_preset, override, preset_names
+from ocr_lib.recipe.settings import load_preset, override, preset_names
 
 CLASSES = {"captcha": 11, "crnn": 37, "mindspore-warpctc": 11, "mxnet-ctc": 11, "text-line": 11, "uw3-bilstm": 11}
 STEPS = {"captcha": 40, "crnn": 24, "mindspore-warpctc": 160, "mxnet-ctc": 80, "text-line": 80, "uw3-bilstm": 320}

@@ -12,10 +12,10 @@ from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
+from ocr_lib.recipe.settings import override
 from ocr_lib.recognize.automaton import all_texts
 from ocr_lib.recognize.beam import BeamDecoder
 from ocr_lib.recognize.pattern import compile_pattern
-from ocr_lib.settings import override
 from tests import original_example
 from tests.numpy_network import numpy_forward
 from tests.small_network import ROWS, WIDTH, draw_marks, mark_params, mark_recipe, random_params, save

@@ -9,7 +9,7 @@ import pytest
 from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import split_params
 from ocr_lib.net.reader import Reader
-from ocr_lib.settings import override
+from ocr_lib.recipe.settings import override
 from tests.small_network import mark_recipe
 
 WIDTH, HEIGHT = 16, 13

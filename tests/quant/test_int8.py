@@ -7,7 +7,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import split_params
 from ocr_lib.quant.int8 import layer_names, quantize
-from ocr_lib.settings import override
+from ocr_lib.recipe.settings import override
 from tests.quant.networks import (
     CONVOLUTION,
     CONVOLUTIONS,

@@ -1,0 +1,177 @@
+"""Where the samples of a training run come from: fonts, or data sets on disk."""
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.errors import OCRError
+from ocr_lib.feed.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
+from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
+from ocr_lib.feed.workers import OrderedPool
+from ocr_lib.files import sha256
+from ocr_lib.preparation import Preparation
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import override
+from ocr_lib.recognize.ctc import required_steps
+from ocr_lib.sets.dataset import Dataset, open_dataset, tell_problems
+
+logger = logging.getLogger(__name__)
+
+
+class Plan(NamedTuple):
+    """What a run is trained on.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        With the alphabet and the numbers of samples of data on disk.
+    make_source : callable
+        Called in every worker, returns the function from a task to its batch.
+    modules : list of str
+        That workers need.
+    fonts : dict of str to str
+        SHA-256 of each font by its name.
+    data : str
+        Digest of the data on disk; empty for fonts.
+    description : str
+    """
+
+    recipe: Recipe
+    make_source: Callable[[], Callable[[Task], Batch]]
+    modules: List[str]
+    fonts: Dict[str, str]
+    data: str
+    description: str
+
+
+class DiskOptions(NamedTuple):
+    """How data on disk is read.
+
+    Attributes
+    ----------
+    train, validation : pathlib.Path
+        Without the latter, `held_out` of the former is validated on.
+    format : str, optional
+        Of both; found by looking at them when left out.
+    held_out, max_problems : float
+        Shares of the samples: to hold out, and that may be unusable.
+    """
+
+    train: Path
+    validation: Optional[Path]
+    format: Optional[str]
+    held_out: float
+    max_problems: float
+
+
+def plan_fonts(recipe: Recipe, path: Path) -> Plan:
+    """Plan a run on captchas in the font at `path`, or in the fonts of that folder.
+
+    Raises
+    ------
+    OCRError
+        If there are no such fonts, or the longest texts don't fit into the network's time steps.
+    """
+    _check_room(recipe)
+    fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
+    return Plan(
+        recipe,
+        partial(CaptchaSource, recipe, fonts),
+        renderer_modules(recipe.captcha),
+        {font.name: sha256(font) for font in fonts},
+        "",
+        "fonts: " + ", ".join(font.stem for font in fonts),
+    )
+
+
+def _check_room(recipe: Recipe) -> None:
+    steps = Preparation.of(recipe).steps(captcha_width(recipe))
+    worst = recipe.text.max_length * recipe.text.alphabet[0]
+    if required_steps(worst) > steps:
+        raise OCRError(
+            f"recipe: {len(worst)} times {worst[0]!r} in a row needs {required_steps(worst)} time steps to be aligned, "
+            f"and the network gives {steps}: raise image.width (captcha.width, where that is null), or lower "
+            "text.max_length or the pools of network.convolutions"
+        )
+
+
+def plan_disk(
+    recipe: Recipe,
+    options: DiskOptions,
+    make_alphabet: Optional[Callable[[str], str]] = None,
+    num_workers: Optional[int] = None,
+) -> Plan:
+    """Plan a run on data sets on disk; every sample is looked at once.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    options : DiskOptions
+    make_alphabet : callable, optional
+        From the sorted characters of the training labels to the alphabet; the recipe's is kept when left out.
+    num_workers : int, optional
+        Processes that look at the samples.
+
+    Raises
+    ------
+    OCRError
+        If there are too few samples, too many can't be used, or the labels don't fit the recipe.
+    """
+    dataset = _open(options.train, options)
+    if options.validation is None:
+        parts = [(dataset, part) for part in hold_out(len(dataset), options.held_out, recipe.seed)]
+    else:
+        parts = [(other, list(range(len(other)))) for other in (dataset, _open(options.validation, options))]
+    train, validation = (_usable(*part, recipe, options, num_workers) for part in parts)
+    texts = train.texts()
+    lengths = [len(text) for text in texts + validation.texts()]
+    settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
+    if make_alphabet:
+        settings.append(("text.alphabet", make_alphabet("".join(sorted(set("".join(texts)))))))
+    recipe = override(recipe, settings)
+    unknown = sorted(set("".join(texts)) - set(recipe.text.alphabet))
+    if unknown:
+        raise OCRError(f"{options.train}: labels have {', '.join(map(repr, unknown))}, which the alphabet lacks")
+    unknown = sorted(set("".join(validation.texts())) - set(recipe.text.alphabet))
+    if unknown:
+        logger.warning("Only validation labels have %s: these will count as errors", ", ".join(map(repr, unknown)))
+    sizes = [("training.epoch_size", len(train.indices)), ("training.validation_size", len(validation.indices))]
+    recipe = override(recipe, sizes)
+    return Plan(
+        recipe,
+        partial(DiskSource, recipe, train, validation),
+        [DiskSource.__module__],
+        {},
+        f"{train.digest()} {validation.digest()}",
+        f"{len(train.indices)} samples of {options.train}, {len(validation.indices)} to validate on, "
+        f"{len(recipe.text.alphabet)} characters",
+    )
+
+
+def _open(path: Path, options: DiskOptions) -> Dataset:
+    dataset = open_dataset(path, options.format, options.max_problems)
+    tell_problems("Left out", dataset.problems)
+    return dataset
+
+
+def _usable(
+    dataset: Dataset, indices: List[int], recipe: Recipe, options: DiskOptions, num_workers: Optional[int]
+) -> Subset:
+    """Leave out samples that can't be read, or whose text does not fit; name them."""
+    tasks = [indices[start : start + FILES_PER_TASK] for start in range(0, len(indices), FILES_PER_TASK)]
+    work = partial(Inspector, dataset, Preparation.of(recipe))
+    with OrderedPool(work, num_workers, [Inspector.__module__]) as pool:
+        found = [width for widths in pool.map(tasks) for width in widths]
+    faults = [fault for fault in found if isinstance(fault, str)]
+    tell_problems("Left out", faults)
+    if len(faults) > options.max_problems * len(found) or len(faults) == len(found):
+        raise OCRError(
+            f"{len(faults)} of {len(found)} samples can't be used, more than --max-problems {options.max_problems:g}; "
+            f"the first: {faults[0]}"
+        )
+    usable = [(index, width) for index, width in zip(indices, found) if isinstance(width, int)]
+    return Subset(dataset, [index for index, _ in usable], np.array([width for _, width in usable], np.int32))

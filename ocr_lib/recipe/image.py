@@ -1,0 +1,32 @@
+"""The part of a recipe that says what a network sees of an image."""
+
+from typing import Optional, Tuple
+
+from ocr_lib.recipe.part import Count, Part
+
+
+class ImageRecipe(Part, frozen=True):
+    """What the network sees of an image.
+
+    Attributes
+    ----------
+    width, height : int
+        Size in pixels to which every image is brought. Columns are the time steps. Without a width (null), each image
+        keeps its aspect ratio, and batches are padded.
+    mean, scale : float
+        Grey values enter the network as ``(grey - mean) / scale``, 0 being black and 255 white.
+    """
+
+    width: Optional[Count] = 80
+    height: Count = 30
+    mean: float = 0.0
+    scale: float = 255.0
+
+    def __post_init__(self) -> None:
+        if self.scale == 0:
+            raise ValueError("scale is 0")
+
+    @property
+    def size(self) -> Tuple[Optional[int], int]:
+        """Width, if it is fixed, and height."""
+        return self.width, self.height

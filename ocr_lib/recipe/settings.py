@@ -1,0 +1,119 @@
+"""Recipes from presets, from settings and from JSON, and back to JSON."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Tuple, Type, TypeVar
+
+import msgspec
+
+from ocr_lib.errors import OCRError
+from ocr_lib.recipe.recipe import Recipe
+
+PRESETS_DIR = Path(__file__).parents[1] / "presets"
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def decode_json(data: bytes, struct: Type[S], source: str) -> S:
+    """Read a struct from JSON.
+
+    Raises
+    ------
+    OCRError
+        Naming `source` and the key at fault.
+    """
+    try:
+        return msgspec.json.decode(data, type=struct)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise OCRError(f"{source}: {error}") from error
+
+
+def encode_json(struct: msgspec.Struct) -> bytes:
+    """Write a struct as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(struct), indent=2) + b"\n"
+
+
+def preset_names() -> List[str]:
+    """Names that `load_preset` knows."""
+    return sorted(path.stem for path in PRESETS_DIR.glob("*.json"))
+
+
+def load_preset(name: str) -> Recipe:
+    """Return the preset called `name`, or the recipe in the JSON file of that path."""
+    path = _preset_path(name)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        known = ", ".join(preset_names())
+        raise OCRError(f"preset {name!r} is none of {known}, nor a recipe's JSON file") from error
+    return decode_json(data, Recipe, str(path))
+
+
+def preset_settings(name: str) -> List[Tuple[str, Any]]:
+    """Return what a preset that `load_preset` knows states, as `override` takes it; not what it leaves to defaults."""
+    return list(_leaves(msgspec.json.decode(_preset_path(name).read_bytes())))
+
+
+def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
+    """Return `recipe` with some keys changed.
+
+    Parameters
+    ----------
+    settings : iterable of (str, object)
+        Dotted keys and values, as in ``("network.hidden", 64)``. A value may be given as JSON text, unless it is to be
+        a text itself.
+
+    Raises
+    ------
+    OCRError
+        If a key is unknown, a value has the wrong type, or the result is impossible.
+    """
+    tree = msgspec.to_builtins(recipe)
+    for key, value in settings:
+        *parents, last = key.split(".")
+        node: Dict[str, Any] = tree
+        for parent in parents:
+            node = node.get(parent, {})
+            if not isinstance(node, dict):
+                raise OCRError(f"{key}: no such key in a recipe")
+        if last not in node:
+            close = [k for k, _ in _leaves(tree) if k.rsplit(".", 1)[-1] == last]
+            raise OCRError(f"{key}: no such key in a recipe" + (f"; did you mean {close[0]}?" if close else ""))
+        node[last] = _value(value, node[last])
+    try:
+        return msgspec.convert(tree, Recipe)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise OCRError(f"recipe: {error}") from error
+
+
+def parse_setting(text: str) -> Tuple[str, str]:
+    """Split ``key=value``, for `override`.
+
+    Raises
+    ------
+    OCRError
+        If there is no ``=``.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise OCRError(f"--set {text}: expected key=value, as in network.hidden=64")
+    return key.strip(), value
+
+
+def _value(given: Any, current: Any) -> Any:
+    if not isinstance(given, str) or isinstance(current, str):
+        return given
+    try:
+        return msgspec.json.decode(given)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return given
+
+
+def _leaves(tree: Dict[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _preset_path(name: str) -> Path:
+    return Path(name) if name.endswith(".json") else PRESETS_DIR / f"{name}.json"

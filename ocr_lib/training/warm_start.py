@@ -1,0 +1,129 @@
+"""Warm starts: what a new run takes from a network that was trained before. No MXNet needed."""
+
+from typing import Any, Iterable, List, NamedTuple, Tuple
+
+import msgspec
+import numpy as np
+
+from ocr_lib.alphabet import BLANK
+from ocr_lib.errors import OCRError
+from ocr_lib.net.weights import Weights
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import override
+
+ALPHABET_CHANGES = ("fail", "union", "new")
+INHERITED = ("image", "network")
+_WITHOUT_PARAMETERS = ("network.cell", "network.dropout")
+_CLASSIFIER = ("pred_fc_weight", "pred_fc_bias")
+
+
+class Pretrained(NamedTuple):
+    """Trained weights to begin with.
+
+    Attributes
+    ----------
+    weights : dict of str to numpy.ndarray
+        All parameters, those of batch normalisation included.
+    alphabet : str
+        The characters that the classifier tells apart.
+    """
+
+    weights: Weights
+    alphabet: str
+
+    def fitted(self, fresh: Weights, alphabet: str) -> Weights:
+        """Return the weights for an alphabet, of which a fresh network's give what was never trained."""
+        return {**self.weights, **remap_classifier(self.weights, fresh, self.alphabet, alphabet)}
+
+
+def remap_classifier(trained: Weights, fresh: Weights, known: str, wanted: str) -> Weights:
+    """Make the classifier of another alphabet.
+
+    Parameters
+    ----------
+    trained : dict of str to numpy.ndarray
+        ``pred_fc_weight`` (1 + K, D) and ``pred_fc_bias`` (1 + K,) among others, of the K characters `known`. Row 0 is
+        the blank's.
+    fresh : dict of str to numpy.ndarray
+        The same before any training, for the characters `wanted`.
+    known, wanted : str
+        The characters in the order of their classes.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``pred_fc_weight`` and ``pred_fc_bias`` for `wanted`: trained rows for the blank and for characters that both
+        have, fresh ones for others.
+    """
+    classes = {character: index for index, character in enumerate(known, start=BLANK + 1)}
+    pairs = [(index, classes[c]) for index, c in enumerate(wanted, start=BLANK + 1) if c in classes]
+    targets, sources = np.array([(BLANK, BLANK), *pairs]).T
+    remapped = {name: fresh[name].copy() for name in _CLASSIFIER}
+    for name, rows in remapped.items():
+        rows[targets] = trained[name][sources]
+    return remapped
+
+
+def change_alphabet(known: str, change: str, prefix: str, wanted: str) -> str:
+    """Return the alphabet of a run that takes its weights from a checkpoint.
+
+    Parameters
+    ----------
+    known : str
+        The checkpoint's alphabet.
+    change : {"fail", "union", "new"}
+        What to do about characters that it lacks: refuse them, add them behind, or take those that are wanted alone.
+    prefix : str
+        The checkpoint's, for the message.
+    wanted : str
+        Characters of the training labels, or of the alphabet that was given.
+
+    Raises
+    ------
+    OCRError
+        If characters are refused, naming them.
+    """
+    if change == "new":
+        return wanted
+    lacking = sorted(set(wanted) - set(known))
+    if lacking and change == "fail":
+        raise OCRError(
+            f"the alphabet of {prefix} lacks {', '.join(map(repr, lacking))}: --alphabet-change union adds what is "
+            "lacking, --alphabet-change new keeps only what is wanted now"
+        )
+    return known + "".join(lacking)
+
+
+def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Recipe) -> Recipe:
+    """Return the recipe of a run that takes image, network and alphabet from a checkpoint's, and the rest from others.
+
+    Parameters
+    ----------
+    preset, pretrained : Recipe
+    settings : iterable of (str, object)
+        As `override` takes them. Those of image and network must be the checkpoint's; see `check_inherited`.
+    """
+    parts = msgspec.to_builtins(pretrained)
+    inherited: List[Tuple[str, Any]] = [(part, parts[part]) for part in INHERITED]
+    return override(preset, [*inherited, ("text.alphabet", pretrained.text.alphabet), *settings])
+
+
+def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained: Recipe, prefix: str) -> None:
+    """Refuse settings of image and network other than those of the checkpoint, unless they are no matter of parameters.
+
+    Parameters
+    ----------
+    settings : iterable of (str, object)
+        As `override` takes them.
+    source, prefix : str
+        Where these are from, and the checkpoint's, for the message.
+    """
+    for key, value in settings:
+        if key in _WITHOUT_PARAMETERS:
+            continue
+        if key.partition(".")[0] in INHERITED and override(pretrained, [(key, value)]) != pretrained:
+            shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            raise OCRError(
+                f"{source} {key}={shown} is not what {prefix} was trained with; leave it out: with --pretrained, image "
+                "and network are the checkpoint's"
+            )
