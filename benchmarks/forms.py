@@ -60,7 +60,7 @@ def make_forms(prefix: str, font_path: Path, count: int, folder: Path) -> List[s
     if is_like_original(recipe):
         save("original", *original_network(weights))
     for name, calibration in (("fp32", None), ("int8", samples.images)):
-        data = export_onnx(recipe, weights, checkpoint.is_original, calibration=calibration)
+        data = export_onnx(recipe, weights, calibration=calibration)
         (folder / f"{name}.onnx").write_bytes(data)
     np.savez(folder / WEIGHTS, **fold_batch_norms(weights))
     (folder / RECIPE).write_bytes(encode_json(recipe))

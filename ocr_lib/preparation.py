@@ -23,20 +23,22 @@ class Preparation(NamedTuple):
     ----------
     size : (int or None, int)
         Width and height in pixels. Without a width, images keep their aspect ratio.
-    is_original : bool
-        As MXNet's original example feeds its network: resized bilinearly, light text on dark paper left as it is.
     shrinkage : tuple of Shrinkage
         What the network does to columns.
+    resize : {"area", "bilinear"}
+    invert : {"auto", "never"}
+        Both as in a recipe's `image`.
     """
 
     size: Tuple[Optional[int], int]
-    is_original: bool = False
     shrinkage: Tuple[Shrinkage, ...] = ()
+    resize: str = "area"
+    invert: str = "auto"
 
     @classmethod
-    def of(cls, recipe: "Recipe", is_original: bool = False) -> "Preparation":
+    def of(cls, recipe: "Recipe") -> "Preparation":
         """Return what the network of a recipe wants."""
-        return cls(recipe.image.size, is_original, recipe.network.shrinkage(0))
+        return cls(recipe.image.size, recipe.network.shrinkage(0), recipe.image.resize, recipe.image.invert)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Bring a grey image, (H, W) uint8 of any size, to what the network reads.
@@ -46,8 +48,12 @@ class Preparation(NamedTuple):
         OCRError
             If it is so wide that it can't be a line of text.
         """
+        return self.resized(image if self.invert == "never" else dark_on_light(image))
+
+    def resized(self, image: np.ndarray) -> np.ndarray:
+        """Bring an image to the network's size and leave it at that; see `prepare`."""
         size = self.width_of(image), self.size[1]
-        return cv2.resize(image, size) if self.is_original else fit(dark_on_light(image), size)
+        return cv2.resize(image, size) if self.resize == "bilinear" else fit(image, size)
 
     def width_of(self, image: np.ndarray) -> int:
         """Return how wide an image will be.

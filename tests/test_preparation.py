@@ -10,8 +10,17 @@ from ocr_lib.errors import OCRError
 from ocr_lib.geometry import Shrinkage, shrunk
 from ocr_lib.image import dark_on_light, fit
 from ocr_lib.preparation import MAX_WIDTH, Preparation, pad, parts_of_like_width
+from ocr_lib.recipe.settings import load_preset, override
 
 POOLS = (Shrinkage(0, 4), Shrinkage(2, 2))  # leave something of 16 columns
+ORIGINAL = {"resize": "bilinear", "invert": "never"}
+HOW = [{}, ORIGINAL, {"resize": "bilinear"}, {"invert": "never"}]
+
+
+def prepared_by_hand(image, size, resize="area", invert="auto"):
+    """Return the image inverted, if it is to be, and resized."""
+    image = dark_on_light(image) if invert == "auto" else image
+    return cv2.resize(image, size) if resize == "bilinear" else fit(image, size)
 
 
 def noise(height, width, darkest=0, lightest=255):
@@ -20,9 +29,11 @@ def noise(height, width, darkest=0, lightest=255):
 
 class TestAnyWidth:
     @settings(deadline=None)
-    @given(st.integers(1, 99), st.integers(1, 400), st.integers(1, 48), st.sampled_from([(), POOLS]), st.booleans())
-    def test_the_aspect_ratio_is_kept(self, height, width, target, shrinkage, is_original):
-        preparation = Preparation((None, target), is_original, shrinkage)
+    @given(
+        st.integers(1, 99), st.integers(1, 400), st.integers(1, 48), st.sampled_from([(), POOLS]), st.sampled_from(HOW)
+    )
+    def test_the_aspect_ratio_is_kept(self, height, width, target, shrinkage, how):
+        preparation = Preparation((None, target), shrinkage, **how)
         image = noise(height, width)
         exact = width * target / height
         if exact > MAX_WIDTH + 1:
@@ -41,10 +52,10 @@ class TestAnyWidth:
         prepared = Preparation((None, 30)).prepare(image)
         np.testing.assert_array_equal(prepared, fit(image, (width, 30)))
 
-    def test_light_text_on_dark_paper_is_inverted_unless_it_is_the_original_example(self):
+    def test_light_text_on_dark_paper_is_inverted_unless_it_is_never(self):
         image = noise(20, 70, 0, 100)
         np.testing.assert_array_equal(Preparation((None, 10)).prepare(image), fit(255 - image, (35, 10)))
-        original = Preparation((None, 10), is_original=True).prepare(image)
+        original = Preparation((None, 10), **ORIGINAL).prepare(image)
         np.testing.assert_array_equal(original, cv2.resize(image, (35, 10)))
 
     @pytest.mark.parametrize("width", [1, 3, 15, 16])
@@ -56,14 +67,14 @@ class TestAnyWidth:
         assert preparation.steps(16) == 1 and preparation.steps(15) == 0
         assert preparation.width_of(noise(32, 17)) == 17
 
-    @pytest.mark.parametrize("is_original", [False, True])
+    @pytest.mark.parametrize("how", HOW)
     @pytest.mark.parametrize(
         "height, shape, times", [(32, (1, 257), 256), (32, (10, 2565), 256), (48, (3, 513), 170), (1, (1, 8193), 8192)]
     )
-    def test_an_image_that_is_no_line_is_refused(self, height, shape, times, is_original):
-        preparation = Preparation((None, height), is_original)
+    def test_an_image_that_is_no_line_is_refused(self, height, shape, times, how):
+        preparation = Preparation((None, height), **how)
         message = f"^{shape[1]} by {shape[0]} pixels are no line of text: at most {times} times as wide as high$"
-        for refuse in preparation.prepare, preparation.width_of:
+        for refuse in preparation.prepare, preparation.resized, preparation.width_of:
             with pytest.raises(OCRError, match=message):
                 refuse(np.zeros(shape, np.uint8))
 
@@ -73,13 +84,24 @@ class TestAnyWidth:
 
 class TestFixedWidth:
     @pytest.mark.parametrize("shape", [(60, 160), (30, 80), (1, 1), (200, 3), (1, 3000), (9, 81)])
-    @pytest.mark.parametrize("is_original", [False, True])
-    def test_every_image_has_it(self, shape, is_original):
-        image = noise(*shape)
-        preparation = Preparation((80, 30), is_original, POOLS)
+    @pytest.mark.parametrize("how", HOW)
+    @pytest.mark.parametrize("lightest", [100, 255])
+    def test_every_image_has_it(self, shape, how, lightest):
+        image = noise(*shape, 0, lightest)
+        preparation = Preparation((80, 30), POOLS, **how)
         assert preparation.width_of(image) == 80
-        expected = cv2.resize(image, (80, 30)) if is_original else fit(dark_on_light(image), (80, 30))
-        np.testing.assert_array_equal(preparation.prepare(image), expected)
+        np.testing.assert_array_equal(preparation.prepare(image), prepared_by_hand(image, (80, 30), **how))
+
+    @pytest.mark.parametrize("how", HOW)
+    def test_what_is_only_resized_is_never_inverted(self, how):
+        image = noise(60, 160, 0, 100)
+        expected = prepared_by_hand(image, (80, 30), how.get("resize", "area"), "never")
+        np.testing.assert_array_equal(Preparation((80, 30), **how).resized(image), expected)
+
+    @pytest.mark.parametrize("how", HOW)
+    def test_the_recipe_says_how(self, how):
+        recipe = override(load_preset("captcha"), [(f"image.{key}", value) for key, value in how.items()])
+        assert Preparation.of(recipe) == Preparation((80, 30), recipe.network.shrinkage(0), **how)
 
 
 def test_steps_are_what_the_network_leaves_of_columns():

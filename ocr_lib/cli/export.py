@@ -71,7 +71,7 @@ def export(
     from ocr_lib.net.reader import Reader
 
     reader = Reader(checkpoint)
-    network = checkpoint.recipe, numpy_weights(checkpoint), checkpoint.is_original, model_license
+    network = checkpoint.recipe, numpy_weights(checkpoint), model_license
     data = export_onnx(*network)
     predictor = Predictor(data)
     comparison = compare(predictor, reader, *samples)

@@ -21,7 +21,6 @@ _BATCH_SIZE = 128
 def export_onnx(
     recipe: Recipe,
     weights: Weights,
-    is_original: bool = False,
     model_license: str = "not stated",
     calibration: Optional[np.ndarray] = None,
     widths: Optional[np.ndarray] = None,
@@ -33,8 +32,6 @@ def export_onnx(
     recipe : Recipe
     weights : dict of str to numpy.ndarray
         As training leaves them, with moving means and variances.
-    is_original : bool
-        Whether images are to be prepared as MXNet's original example does.
     model_license : str
         For the file's metadata.
     calibration : numpy.ndarray, optional
@@ -55,7 +52,7 @@ def export_onnx(
     check_weights(weights, recipe)
     folded = fold_batch_norms(weights)
     precision = "fp32" if calibration is None else "int8"
-    metadata = Metadata(recipe.text.alphabet, encode_json(recipe).decode(), is_original, precision, model_license)
+    metadata = Metadata(recipe.text.alphabet, encode_json(recipe).decode(), precision, model_license)
     model = build(Layers(Graph(), recipe, folded)).model(recipe, metadata)
     if calibration is not None:
         peaks = _peaks(model, len(recipe.network.convolutions), calibration, widths)

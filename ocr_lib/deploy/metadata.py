@@ -12,7 +12,8 @@ from ocr_lib.errors import OCRError
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.preparation import Preparation
 
-FORMAT = "ocr-lib onnx 1"
+FORMAT = "lstm-ocr onnx 2"
+_OLD_FORMAT = "ocr-lib onnx 1"
 _NO_DIGEST = b"0" * 64
 
 
@@ -25,8 +26,6 @@ class Metadata(NamedTuple):
         Characters in the order of the classes, behind the blank.
     recipe : str
         JSON.
-    is_original : bool
-        Whether images are prepared as MXNet's original example does.
     precision : {"fp32", "int8"}
     license : str
         Of the model.
@@ -34,14 +33,12 @@ class Metadata(NamedTuple):
 
     alphabet: str
     recipe: str
-    is_original: bool
     precision: str
     license: str
 
     def as_properties(self) -> Dict[str, str]:
         """Return names and texts, as ONNX stores them; the digest is still to be filled in by `seal`."""
-        own = {**self._asdict(), "is_original": str(int(self.is_original))}
-        return {"format": FORMAT, **own, "sha256": _NO_DIGEST.decode()}
+        return {"format": FORMAT, **self._asdict(), "sha256": _NO_DIGEST.decode()}
 
     @property
     def preparation(self) -> Preparation:
@@ -52,7 +49,8 @@ class Metadata(NamedTuple):
             Shrinkage(0 if layer.get("padding", True) else layer["kernel"][0] - 1, layer["pool"][0])
             for layer in recipe["network"]["convolutions"]
         )
-        return Preparation((image["width"], image["height"]), self.is_original, shrinkage)
+        how = {key: image[key] for key in ("resize", "invert") if key in image}
+        return Preparation((image["width"], image["height"]), shrinkage, **how)
 
 
 def seal(data: bytes) -> bytes:
@@ -77,12 +75,20 @@ def read_metadata(properties: Dict[str, str], data: bytes) -> Tuple[Metadata, Al
         If the file is another program's, of another format, or changed.
     """
     found = properties.get("format")
-    if found != FORMAT:
+    if found not in (FORMAT, _OLD_FORMAT):
         wrong = f"the format is {found!r}, and this version reads {FORMAT!r}" if found else "not a model of ours"
         raise OCRError(f"{wrong}; lstm_ocr_export.py makes one")
     digest = properties.get("sha256", "").encode()
     if hashlib.sha256(data.replace(digest, _NO_DIGEST, 1)).hexdigest().encode() != digest:
         raise OCRError("the file was changed or damaged since it was exported")
-    fields = {name: properties[name] for name in Metadata._fields}
-    metadata = Metadata(**{**fields, "is_original": fields["is_original"] == "1"})  # type: ignore[arg-type]
+    metadata = Metadata(**{name: properties[name] for name in Metadata._fields})
+    if found == _OLD_FORMAT and properties["is_original"] == "1":
+        metadata = metadata._replace(recipe=_with_original_preparation(metadata.recipe))
     return metadata, Alphabet(metadata.alphabet)
+
+
+def _with_original_preparation(recipe: str) -> str:
+    """State in a recipe of the first format what that said beside it: images are fed as MXNet's example does."""
+    tree = json.loads(recipe)
+    tree["image"].update(resize="bilinear", invert="never")
+    return json.dumps(tree)

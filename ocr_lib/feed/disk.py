@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.feed.augment import augment
 from ocr_lib.feed.source import Batch, Task
-from ocr_lib.image import fit
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.augmentation import AugmentationRecipe
 from ocr_lib.recipe.recipe import Recipe
@@ -150,7 +149,7 @@ class DiskSource:
         state = philox.state
         changed = augment(image, recipe.augmentation, np.random.Generator(philox))
         if recipe.image.width is not None:
-            return fit(changed, (recipe.image.width, recipe.image.height))
+            return self._preparation.resized(changed)
         if required_steps(text) > self._preparation.steps(changed.shape[1]):  # squeezed too much
             philox.state = state
             changed = augment(image, self._without_scale, np.random.Generator(philox))

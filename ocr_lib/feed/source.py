@@ -6,7 +6,6 @@ from typing import List, NamedTuple, Protocol, Sequence, Tuple
 import numpy as np
 
 from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
-from ocr_lib.image import fit
 from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.captcha import CaptchaRecipe
 from ocr_lib.recipe.recipe import Recipe
@@ -24,7 +23,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     images : numpy.ndarray
-        (N, H, W) uint8, dark text on light paper.
+        (N, H, W) uint8, as the network reads them.
     texts : list of str
         What the images say.
     widths : numpy.ndarray
@@ -124,7 +123,7 @@ class CaptchaSource:
     def __init__(self, recipe: Recipe, fonts: Sequence[Path]) -> None:
         self._recipe = recipe
         self._renderer = make_renderer(recipe.captcha, fonts, recipe.text.alphabet)
-        self._width = captcha_width(recipe)
+        self._preparation = Preparation.of(recipe)
 
     def __call__(self, task: Task) -> Batch:
         """Return the samples of a split with these indices."""
@@ -132,7 +131,6 @@ class CaptchaSource:
         recipe = self._recipe
         draws = sample_draws(split, recipe.seed, indices, recipe.text.max_length)
         texts = draw_texts(recipe.text, draws.text)
-        images = np.empty((len(texts), recipe.image.height, self._width), np.uint8)
-        for image, drawn in zip(images, self._renderer.render(texts, draws.image)):
-            fit(drawn, image.shape[::-1], image)
-        return Batch(images, texts, np.full(len(texts), self._width))
+        drawn = self._renderer.render(texts, draws.image)
+        images = np.stack([self._preparation.prepare(image) for image in drawn])
+        return Batch(images, texts, np.full(len(texts), images.shape[2]))

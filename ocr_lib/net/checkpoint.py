@@ -30,8 +30,6 @@ class Checkpoint(NamedTuple):
     arg_params, aux_params : dict
         Its parameters by name.
     recipe : Recipe
-    is_original : bool
-        Made by the original example, which stores no recipe.
     params_path : pathlib.Path
         Where the parameters were read.
     """
@@ -40,13 +38,17 @@ class Checkpoint(NamedTuple):
     arg_params: Arrays
     aux_params: Arrays
     recipe: Recipe
-    is_original: bool
     params_path: Path
 
     @property
     def preparation(self) -> Preparation:
         """What the network wants of an image."""
-        return Preparation.of(self.recipe, self.is_original)
+        return Preparation.of(self.recipe)
+
+    @property
+    def has_original_gates(self) -> bool:
+        """Whether the gates of its LSTM layers are in the original example's order: i, c, f, o."""
+        return "l0_init_c" in self.symbol.list_arguments()
 
 
 def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
@@ -73,7 +75,7 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
         raise OCRError(f"{params_path}: there are no parameters in this file")
     is_original = manifest is None and not Path(prefix + RECIPE).exists()
     recipe = _original_recipe(symbol, arg_params, prefix) if is_original else read_recipe(prefix, manifest)
-    return Checkpoint(symbol, arg_params, aux_params, recipe, is_original, params_path)
+    return Checkpoint(symbol, arg_params, aux_params, recipe, params_path)
 
 
 def numpy_weights(checkpoint: Checkpoint) -> Weights:
@@ -89,7 +91,7 @@ def numpy_weights(checkpoint: Checkpoint) -> Weights:
         raise OCRError(f"{checkpoint.params_path} is of 8 bits already: take the checkpoint that it was made from")
     both = {**checkpoint.arg_params, **checkpoint.aux_params}
     weights = {name: array.asnumpy() for name, array in both.items()}
-    weights = from_original(weights) if checkpoint.is_original else weights
+    weights = from_original(weights) if checkpoint.has_original_gates else weights
     check_weights(weights, checkpoint.recipe)
     return weights
 
@@ -155,6 +157,8 @@ def _original_recipe(symbol: "mx.sym.Symbol", arg_params: Arrays, prefix: str) -
             ("name", "original"),
             ("image.width", _time_steps(symbol)),
             ("image.height", arg_params["l0_i2h_weight"].shape[1]),
+            ("image.resize", "bilinear"),
+            ("image.invert", "never"),
             ("network.layers", layers),
             ("network.hidden", arg_params["l0_h2h_weight"].shape[1]),
         ]

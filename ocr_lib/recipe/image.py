@@ -1,6 +1,6 @@
 """The part of a recipe that says what a network sees of an image."""
 
-from typing import Optional, Tuple
+from typing import Literal, Optional, Tuple
 
 from ocr_lib.recipe.part import Count, Part
 
@@ -15,12 +15,19 @@ class ImageRecipe(Part, frozen=True):
         keeps its aspect ratio, and batches are padded.
     mean, scale : float
         Grey values enter the network as ``(grey - mean) / scale``, 0 being black and 255 white.
+    resize : {"area", "bilinear"}
+        How images are resized: smaller ones by area and larger ones linearly, or all of them as OpenCV does when it is
+        not told how, which is what MXNet's original example does.
+    invert : {"auto", "never"}
+        Whether images are inverted that are mostly dark.
     """
 
     width: Optional[Count] = 80
     height: Count = 30
     mean: float = 0.0
     scale: float = 255.0
+    resize: Literal["area", "bilinear"] = "area"
+    invert: Literal["auto", "never"] = "auto"
 
     def __post_init__(self) -> None:
         if self.scale == 0:

@@ -101,7 +101,7 @@ class Trainer:
         """Return the network as it is."""
         arg_params, aux_params = self._module.get_params()
         where = Path(f"{self._store.prefix} in training")
-        return Checkpoint(self._module.symbol, arg_params, aux_params, self._recipe, False, where)
+        return Checkpoint(self._module.symbol, arg_params, aux_params, self._recipe, where)
 
     def run(self, log: TrainingLog, limits: Limits) -> Optional[str]:
         """Train until the recipe's epochs are done, a limit is reached or a signal comes.

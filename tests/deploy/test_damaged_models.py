@@ -1,6 +1,7 @@
 """Files that are no models, or not whole: each is refused in one line, and nothing else is printed."""
 
 import io
+import json
 
 import numpy as np
 import onnx
@@ -104,6 +105,19 @@ def test_another_programs_model(tmp_path, capfd):
 def test_another_format(data):
     said = refusal(with_properties(data, format="ocr-lib onnx 999"))
     assert "'ocr-lib onnx 999'" in said and repr(FORMAT) in said
+
+
+@pytest.mark.parametrize("is_original, how", [("0", ("area", "auto")), ("1", ("bilinear", "never"))])
+def test_the_first_format_is_read(data, is_original, how):
+    """Its recipes say nothing of how images are prepared; a field beside them did."""
+    model = Predictor(data)
+    recipe = json.loads(model.metadata.recipe)
+    del recipe["image"]["resize"], recipe["image"]["invert"]
+    old = Predictor(with_properties(data, format="ocr-lib onnx 1", recipe=json.dumps(recipe), is_original=is_original))
+    assert old.preparation == model.preparation._replace(resize=how[0], invert=how[1])
+    image = np.random.default_rng(0).integers(0, 90, (40, 70), np.uint8)
+    expected = model.preparation._replace(resize=how[0], invert=how[1]).prepare(image)
+    np.testing.assert_array_equal(old.read([image])[0].probabilities, model.probabilities(expected[None])[:, 0])
 
 
 def test_metadata_changed_and_sealed_anew_is_read(data):

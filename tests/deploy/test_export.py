@@ -15,6 +15,7 @@ from ocr_lib.files import sha256
 from ocr_lib.geometry import shrunk
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
+from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.settings import override
 from tests.deploy.models import (
     HEIGHT,
@@ -142,27 +143,26 @@ class TestMetadata:
         weights = weights_of(random_params(recipe))
         data = export_onnx(recipe, weights, model_license="Apache-2.0")
         found = properties(data)
-        assert {key: found[key] for key in ("format", "alphabet", "is_original", "precision", "license")} == {
-            "format": "ocr-lib onnx 1",
+        assert {key: found[key] for key in ("format", "alphabet", "precision", "license")} == {
+            "format": "lstm-ocr onnx 2",
             "alphabet": LETTERS,
-            "is_original": "0",
             "precision": "fp32",
             "license": "Apache-2.0",
         }
         as_json = json.loads(found["recipe"])
         assert as_json["name"] == "marks"
-        assert as_json["image"] == {"width": WIDTH, "height": HEIGHT, "mean": 255.0, "scale": -255.0}
+        sizes = {"width": WIDTH, "height": HEIGHT, "mean": 255.0, "scale": -255.0}
+        assert as_json["image"] == {**sizes, "resize": "area", "invert": "auto"}
         predictor = Predictor(data)
-        told = {**{key: found[key] for key in predictor.metadata._fields}, "is_original": False}
-        assert predictor.metadata._asdict() == told
+        assert predictor.metadata._asdict() == {key: found[key] for key in predictor.metadata._fields}
         assert predictor.alphabet == Alphabet(LETTERS)
-        assert predictor.preparation == ((WIDTH, HEIGHT), False, ())
+        assert predictor.preparation == Preparation((WIDTH, HEIGHT))
 
     def test_of_a_network_for_any_width(self):
         valid = {"filters": 2, "kernel": [5, 2], "padding": False, "pool": [3, 1]}
         recipe = small_recipe(("image.width", None), convolutions=[valid, {"filters": 3}])
         data = random_model(recipe)
-        assert Predictor(data).preparation == ((None, HEIGHT), False, ((4, 3), (0, 2)))
+        assert Predictor(data).preparation == Preparation((None, HEIGHT), ((4, 3), (0, 2)))
         images, widths = onnx.load(io.BytesIO(data)).graph.input
         assert (images.name, widths.name) == ("images", "widths")
         assert widths.type.tensor_type.elem_type == onnx.TensorProto.INT64
@@ -173,10 +173,11 @@ class TestMetadata:
     def test_of_8_bits(self):
         assert properties(random_model(small_recipe(), random_images(2)))["precision"] == "int8"
 
-    def test_of_the_original_example(self):
-        recipe = small_recipe()
-        data = export_onnx(recipe, weights_of(random_params(recipe)), is_original=True)
-        assert Predictor(data).preparation == ((WIDTH, HEIGHT), True, ())
+    @pytest.mark.parametrize("resize", ["area", "bilinear"])
+    @pytest.mark.parametrize("invert", ["auto", "never"])
+    def test_says_how_images_are_prepared(self, resize, invert):
+        data = random_model(small_recipe(("image.resize", resize), ("image.invert", invert)))
+        assert Predictor(data).preparation == Preparation((WIDTH, HEIGHT), (), resize, invert)
 
     @pytest.mark.parametrize("text", ["0" * 64, "0" * 200, "лицензия"])
     def test_any_text_can_be_sealed(self, text):

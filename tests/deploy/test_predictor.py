@@ -223,7 +223,7 @@ def test_the_original_example_reads_as_its_own_script(tmp_path):
     prefix = str(tmp_path / "ocr")
     original_example.save(prefix)
     checkpoint = load_checkpoint(prefix)
-    predictor = Predictor(export_onnx(checkpoint.recipe, numpy_weights(checkpoint), checkpoint.is_original))
+    predictor = Predictor(export_onnx(checkpoint.recipe, numpy_weights(checkpoint)))
     rng = np.random.default_rng(5)
     texts = set()
     for i, shape in enumerate([(30, 80), (60, 160), (45, 131, 3), (200, 333)]):

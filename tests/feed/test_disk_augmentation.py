@@ -1,5 +1,6 @@
 """Training images from disk changed at random: which, when, and how far."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -89,6 +90,27 @@ def test_of_a_fixed_width_they_keep_their_size(dataset):
         for batch in epoch(source_of(dataset, recipe), number, COUNT, 5):
             assert batch.images.shape[1:] == (16, 40)
             assert batch.widths.tolist() == [40] * len(batch.texts)
+
+
+def test_of_a_fixed_width_they_are_resized_as_the_recipe_says(tmp_path):
+    texts = [f"{n:02d}" for n in range(COUNT)]
+    dataset = write_lines(tmp_path, [(text, 16, 40) for text in texts])  # resized only once they have changed
+    area, bilinear, again = (
+        images(dataset, toy_recipe(("augmentation.scale", 0.5), ("image.resize", how)))
+        for how in ("area", "bilinear", "bilinear")
+    )
+    assert_same(bilinear, again)
+    assert 0 < sum(np.array_equal(area[text], bilinear[text]) for text in texts) < COUNT  # both widen alike
+
+
+@pytest.mark.parametrize("invert", ["auto", "never"])
+def test_dark_lines_are_inverted_once_or_never(tmp_path, invert):
+    dataset = write_lines(tmp_path, [("01", 16, 40)])
+    for path in tmp_path.glob("*.png"):
+        assert cv2.imwrite(str(path), 255 - cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    recipe = toy_recipe(("augmentation.contrast", 0.5), ("image.invert", invert))
+    for number in range(5):
+        assert (np.median(images(dataset, recipe, number)["01"]) < 128) == (invert == "never")
 
 
 def test_a_label_keeps_the_time_steps_that_it_needs(tmp_path):

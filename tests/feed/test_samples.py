@@ -76,12 +76,12 @@ class TestFolder:
     def test_at_most_so_many(self, folder, count, expected):
         assert numbers(load(folder, count=count)) == expected
 
-    @pytest.mark.parametrize("is_original", [False, True])
-    def test_are_prepared_as_for_reading(self, folder, is_original):
+    @pytest.mark.parametrize("how", [{}, {"resize": "bilinear", "invert": "never"}])
+    def test_are_prepared_as_for_reading(self, folder, how):
         image = np.random.default_rng(0).integers(0, 120, (64, 90), np.uint8)
         assert cv2.imwrite(str(folder / "1.png"), image)
-        found = load(folder, count=1, preparation=Preparation(SIZE, is_original)).images[0]
-        expected = cv2.resize(image, SIZE) if is_original else fit(dark_on_light(image), SIZE)
+        found = load(folder, count=1, preparation=Preparation(SIZE, **how)).images[0]
+        expected = cv2.resize(image, SIZE) if how else fit(dark_on_light(image), SIZE)
         np.testing.assert_array_equal(found, expected)
 
     def test_of_any_width_are_padded_with_paper(self, folder):

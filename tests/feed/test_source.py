@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,6 +39,22 @@ def test_a_sample_is_a_text_and_its_image(font, renderer, start):
     drawn = make_renderer(recipe.captcha, [font], "0123456789").render(batch.texts, draws.image)
     np.testing.assert_array_equal(batch.images, np.stack([fit(image, recipe.image.size) for image in drawn]))
     assert np.median(batch.images) > 200 and batch.images.min() < 215
+
+
+@pytest.mark.parametrize("paper, ink", [(250, 20), (10, 200)], ids=["light", "dark"])
+@pytest.mark.parametrize("invert", ["auto", "never"])
+@pytest.mark.parametrize("resize", ["area", "bilinear"])
+def test_a_network_is_trained_on_what_it_would_be_given_to_read(font, resize, invert, paper, ink):
+    colours = [("captcha.bg_color", [paper] * 3), ("captcha.fg_color", [ink, ink, ink, 255])]
+    recipe = override(load_preset("captcha"), [("image.resize", resize), ("image.invert", invert), *colours])
+    found = CaptchaSource(recipe, [font])(("train", range(3)))
+    draws = sample_draws("train", recipe.seed, range(3), 4)
+    drawn = make_renderer(recipe.captcha, [font], "0123456789").render(found.texts, draws.image)
+    is_dark = invert == "never" and paper < ink
+    assert (np.median(found.images) < 128) == is_dark
+    read = [255 - image if paper < ink and not is_dark else image for image in drawn]
+    bring = cv2.resize if resize == "bilinear" else fit
+    np.testing.assert_array_equal(found.images, np.stack([bring(image, (80, 30)) for image in read]))
 
 
 def test_both_renderers_make_nearly_the_same_samples(font):

@@ -135,7 +135,8 @@ class TestRetrain:
         prefix = retrain(FONT, *small, *AS_GOOD_AS_STILL, pretrained=tmp_path / "original")
         images = np.random.default_rng(0).integers(0, 256, (4, 30, 80), np.uint8)
         readers = [Reader(load_checkpoint(str(which))) for which in (tmp_path / "original", prefix)]
-        assert [reader.preparation.is_original for reader in readers] == [True, False]
+        assert readers[0].preparation == readers[1].preparation
+        assert (readers[1].preparation.resize, readers[1].preparation.invert) == ("bilinear", "never")
         before, after = (reader.probabilities(images) for reader in readers)
         assert np.ptp(before, axis=1).max() > 1e-3, "the images are read too much alike to tell anything"
         np.testing.assert_allclose(after, before, atol=1e-4)

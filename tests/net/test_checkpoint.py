@@ -78,7 +78,7 @@ class TestWritten:
     def test_loads_what_was_saved(self, written):
         checkpoint = load_checkpoint(written)
         assert checkpoint.recipe == mark_recipe()
-        assert not checkpoint.is_original
+        assert not checkpoint.has_original_gates
         assert checkpoint.aux_params == {}
         assert {name: array.asnumpy().tolist() for name, array in checkpoint.arg_params.items()} == {
             name: array.tolist() for name, array in params_of(3).items()
@@ -160,7 +160,6 @@ class TestWithoutManifest:
         checkpoint = load_checkpoint(unlisted, epoch)
         assert epoch_of(checkpoint) == expected
         assert checkpoint.recipe == mark_recipe()
-        assert not checkpoint.is_original
 
     def test_the_largest_number_is_the_last(self, unlisted, tmp_path):
         for number in (9999, 10000):  # the longer comes first by name
@@ -260,10 +259,11 @@ class TestOriginal:
         original_example.save(tmp_path / "ocr", 3, steps=20, rows=12, hidden=6, layers=1)
         checkpoint = load_checkpoint(str(tmp_path / "ocr"))
         recipe = checkpoint.recipe
-        assert checkpoint.is_original
+        assert checkpoint.has_original_gates
         assert (recipe.image.width, recipe.image.height, recipe.time_steps) == (20, 12, 20)
         assert (recipe.network.layers, recipe.network.hidden) == (1, 6)
         assert (recipe.image.mean, recipe.image.scale) == (0, 255)
+        assert (recipe.image.resize, recipe.image.invert) == ("bilinear", "never")
         assert recipe.alphabet.characters == "0123456789"
 
     def test_the_newest_epoch_or_the_one_asked_for(self, tmp_path):
