@@ -74,8 +74,8 @@ def decode_image(data: bytes) -> np.ndarray:
     return np.rint(ink * opacity + 255 * (1 - opacity)).astype(np.uint8)
 
 
-def fit(image: np.ndarray, size: Tuple[int, int], out: Optional[np.ndarray] = None) -> np.ndarray:
-    """Bring a grey image to the network's size.
+def fit(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """Bring a grey image to a size, by area if that is smaller, else linearly.
 
     Parameters
     ----------
@@ -83,8 +83,6 @@ def fit(image: np.ndarray, size: Tuple[int, int], out: Optional[np.ndarray] = No
         (H, W) uint8 of any size.
     size : (int, int)
         Width and height.
-    out : numpy.ndarray, optional
-        The array to write to.
 
     Returns
     -------
@@ -92,7 +90,7 @@ def fit(image: np.ndarray, size: Tuple[int, int], out: Optional[np.ndarray] = No
         (height, width) uint8.
     """
     shrinks = image.shape[1] >= size[0] and image.shape[0] >= size[1]
-    return cv2.resize(image, size, dst=out, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def dark_on_light(image: np.ndarray) -> np.ndarray:
