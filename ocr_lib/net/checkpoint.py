@@ -10,6 +10,7 @@ from ocr_lib.alphabet import DIGITS
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
 from ocr_lib.net import warpctc  # noqa: F401  (a symbol trained with warpctc loads only once the operator is registered)
+from ocr_lib.net.arrays import read_arrays
 from ocr_lib.net.build import LOGITS
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
 from ocr_lib.net.weights import Weights, check_weights, from_original
@@ -97,22 +98,8 @@ def numpy_weights(checkpoint: Checkpoint) -> Weights:
 
 
 def load_arrays(path: Path) -> Arrays:
-    """Load a file of named arrays.
-
-    Raises
-    ------
-    OCRError
-        Naming the file, if it is no such file.
-    """
-    try:
-        arrays = mx.nd.load(str(path))
-    except (mx.base.MXNetError, UnicodeDecodeError) as error:
-        raise OCRError(f"{path}: cut off, or not a file of MXNet arrays") from error
-    if not arrays:  # MXNet forgets that a file of no arrays was one of named arrays
-        return {}
-    if not isinstance(arrays, dict):
-        raise OCRError(f"{path}: the arrays in this file have no names")
-    return arrays
+    """Load a file of named arrays for MXNet, as `read_arrays` reads it."""
+    return {name: mx.nd.array(array, dtype=array.dtype) for name, array in read_arrays(path).items()}
 
 
 def split_params(arrays: Arrays) -> Tuple[Arrays, Arrays]:
