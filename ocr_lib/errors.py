@@ -20,3 +20,8 @@ def naming(source: object) -> Iterator[None]:
         raise OCRError(f"{source}: {error.strerror or error}") from error
     except OCRError as error:
         raise OCRError(f"{source}: {error}") from error
+
+
+def option_name(option: str) -> str:
+    """Return an option as the command line has it, from its name in Python."""
+    return f"--{option.replace('_', '-')}"

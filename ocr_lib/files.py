@@ -8,6 +8,9 @@ from typing import Iterator, Union
 
 from ocr_lib.errors import OCRError
 
+TEMPORARY = ".", ".tmp"
+"""What names of files that are being written have before and behind their own."""
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
@@ -20,7 +23,7 @@ def atomic_path(path: Path, sync: bool = True) -> Iterator[Path]:
     OCRError
         If the file can't be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(path.name.join(TEMPORARY))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -40,6 +43,27 @@ def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
     """Write `data` to `path`, whole or not at all; see `atomic_path`."""
     with atomic_path(path, sync) as temporary:
         temporary.write_bytes(data)
+
+
+def check_free(path: Path, overwrite: bool = False) -> None:
+    """Refuse to write to where something is: whatever it is, it is somebody's.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Of a file that is to be written.
+    overwrite : bool
+        The user has said that a file there may be replaced; a folder may not.
+
+    Raises
+    ------
+    OCRError
+        Naming it.
+    """
+    if path.is_dir():
+        raise OCRError(f"{path} is a folder: give the name of a file")
+    if os.path.lexists(path) and not overwrite:
+        raise OCRError(f"{path} is there already: --overwrite replaces it, another name leaves it alone")
 
 
 def sha256(data: Union[Path, bytes]) -> str:

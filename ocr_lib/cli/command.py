@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Optional
 
 from ocr_lib import __version__
 from ocr_lib.errors import OCRError
+from ocr_lib.installation import DISTRIBUTION
+from ocr_lib.jobs.export import MAX_DROP, NUM_CALIB, NUM_TEST
 from ocr_lib.net.manifest import Epoch
 
 if TYPE_CHECKING:
@@ -40,13 +42,8 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser = Parser(description=description, formatter_class=HelpFormatter)
     parser.add_argument("--quiet", action="store_true", help="say nothing but results, warnings and errors")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.add_argument("--version", action="version", version=f"ocr-lib {__version__}")
+    parser.add_argument("--version", action="version", version=f"{DISTRIBUTION} {__version__}")
     return parser
-
-
-def option_name(option: str) -> str:
-    """Return an option as it is given, from its name in the arguments."""
-    return f"--{option.replace('_', '-')}"
 
 
 def num_proc(text: str) -> Optional[int]:
@@ -57,6 +54,11 @@ def num_proc(text: str) -> Optional[int]:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Add the option that allows to replace what is there."""
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -74,14 +76,16 @@ def add_samples(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="to calibrate and to compare on: fonts, for captchas, a folder of images (and labels.tsv), or a data set",
     )
-    parser.add_argument("--num-calib", type=int, default=512, metavar="N", help="images to take ranges of values from")
-    parser.add_argument("--num-test", type=int, default=1000, metavar="N", help="images to compare the models on")
+    parser.add_argument(
+        "--num-calib", type=int, default=NUM_CALIB, metavar="N", help="images to take ranges of values from"
+    )
+    parser.add_argument("--num-test", type=int, default=NUM_TEST, metavar="N", help="images to compare the models on")
     parser.add_argument(
         "--max-drop",
         type=float,
-        default=1.0,
+        default=100 * MAX_DROP,
         metavar="PERCENT",
-        help="exact match that 8 bits may cost at most",
+        help="exact match that 8 bits may cost at most; where the model is wrong already, characters that change",
     )
     parser.add_argument("--json", action="store_true", help="print an object")
 

@@ -2,7 +2,9 @@
 
 import argparse
 import secrets
+import struct
 import sys
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
@@ -12,13 +14,13 @@ import numpy as np
 from tqdm import tqdm
 
 from ocr_lib.alphabet import DIGITS
-from ocr_lib.cli.command import make_parser, num_proc, run_command
+from ocr_lib.cli.command import add_overwrite, make_parser, num_proc, run_command
 from ocr_lib.cv import cv2
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import draw_texts, make_renderer, renderer_modules, sample_draws
 from ocr_lib.feed.workers import OrderedPool
-from ocr_lib.files import sha256, write_atomic
+from ocr_lib.files import check_free, sha256, write_atomic
 from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe
 from ocr_lib.recipe.part import Seed
 from ocr_lib.recipe.settings import decode_json, encode_json
@@ -30,6 +32,9 @@ LABELS = "labels.tsv"
 RECORDS = "captchas.rec"
 SETTINGS = "captchas.json"
 FORMAT = 2
+
+_SIGNATURE = b"captcha by lstm-ocr"
+_JPEG_START = b"\xff\xd8"
 
 Labels = List[Tuple[str, str]]
 
@@ -135,6 +140,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--num_proc", type=num_proc, default="auto", help="worker processes that write a data set, or as many as pay"
     )
+    add_overwrite(parser)
     return run_command(parser, _generate, argv)
 
 
@@ -145,6 +151,8 @@ def _generate(args: argparse.Namespace) -> int:
         raise OCRError("--num is the text of the one captcha that goes to OUTPUT")
     if args.format == "rec" and args.out is None:
         raise OCRError("--format rec goes with --count and --out")
+    if args.overwrite and args.out is not None:
+        raise OCRError("--overwrite goes with OUTPUT: a data set is continued, or deleted by hand")
     seed = args.seed if args.seed is not None else secrets.randbits(32) if args.out is None else 0
     text = {"alphabet": args.alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
     captcha = {"width": args.width, "height": args.height, "renderer": args.renderer}
@@ -155,9 +163,26 @@ def _generate(args: argparse.Namespace) -> int:
         raise OCRError(f"the captchas can't be like this: {error}") from error
     fonts = find_fonts(args.font_path, args.num or args.alphabet, settings.captcha.font_sizes)
     if args.out is None:
+        check_free(args.output, args.overwrite or _is_signed(args.output))
         return _write_one(args, settings, fonts)
     named = [f"{font.name} {sha256(font)}" for font in fonts]
     return _write_data_set(args, msgspec.structs.replace(settings, fonts=named), fonts)
+
+
+def _signed(image: bytes) -> bytes:
+    """Put our name into a JPEG's comment, or a PNG's text: such a file may be replaced by another captcha."""
+    if image.startswith(_JPEG_START):
+        return _JPEG_START + b"\xff\xfe" + struct.pack(">H", 2 + len(_SIGNATURE)) + _SIGNATURE + image[2:]
+    end = image.rfind(b"IEND") - 4
+    if end < 0:
+        return image
+    chunk = b"tEXtSoftware\0" + _SIGNATURE
+    framed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return image[:end] + framed + image[end:]
+
+
+def _is_signed(path: Path) -> bool:
+    return path.is_file() and _SIGNATURE in path.read_bytes()
 
 
 def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
@@ -165,7 +190,7 @@ def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) 
     draws = sample_draws("files", settings.seed, range(1), max(len(args.num or ""), settings.text.max_length))
     text = args.num or draw_texts(settings.text, draws.text)[0]
     image = make_renderer(settings.captcha, fonts, characters).render([text], draws.image)[0]
-    write_atomic(args.output, encode_image(image, args.output))
+    write_atomic(args.output, _signed(encode_image(image, args.output)))
     said = f"digits {[int(c) for c in text]}" if text.isdecimal() and text.isascii() else f"text {text}"
     print(f"Captcha image with {said} written to {args.output}")
     return 0
@@ -196,7 +221,11 @@ def _each(results: Iterable[List[Any]], bar: "tqdm") -> Iterator[Any]:
 
 
 def _write_labels(directory: Path, labels: Iterable[Tuple[str, str]]) -> str:
-    write_atomic(directory / LABELS, "".join(f"{name}\t{text}\n" for name, text in labels).encode())
+    path = directory / LABELS
+    content = "".join(f"{name}\t{text}\n" for name, text in labels).encode()
+    if path.exists() and not content.startswith(path.read_bytes()):
+        raise OCRError(f"{path} was changed since it was written: move it away, and run this again")
+    write_atomic(path, content)
     return LABELS
 
 

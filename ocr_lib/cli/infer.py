@@ -11,10 +11,11 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
-from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cli.command import add_overwrite, make_parser, run_command
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError, naming
+from ocr_lib.files import check_free
 from ocr_lib.image import image_files, read_image
 from ocr_lib.recognize.reading import Reading
 from ocr_lib.recognize.recognizer import Recognizer
@@ -42,6 +43,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--confidence", action="store_true", help="tell how sure each reading is, from 0 to 1")
     parser.add_argument("--json", action="store_true", help="print an array of objects")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw images over their per-step class probabilities")
+    add_overwrite(parser)
     parser.set_defaults(prog=parser.prog)
     return run_command(parser, _infer, argv)
 
@@ -49,6 +51,8 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _infer(args: argparse.Namespace) -> int:
     if args.plot and args.plot.suffix.lower() != ".png":
         raise OCRError(f"--plot {args.plot}: the picture is a PNG, so let its name end in .png")
+    if args.plot:
+        check_free(args.plot, args.overwrite)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file need not be text
     paths = list(_expand(args.images))
@@ -56,7 +60,7 @@ def _infer(args: argparse.Namespace) -> int:
     alphabet = reader.alphabet
     failed = False
     printed: List[Dict[str, Any]] = []
-    drawn: List[Outcome] = []
+    drawn: List[Tuple[np.ndarray, Reading]] = []
     for outcome in _read(reader, paths, args.batch_size):
         failed |= outcome.error is not None
         if args.json:
@@ -65,13 +69,13 @@ def _infer(args: argparse.Namespace) -> int:
             print(f"{args.prog}: error: {' '.join(str(outcome.error).splitlines())}", file=sys.stderr)
         else:
             _print(outcome.path if len(paths) > 1 else None, outcome.reading, alphabet, args.confidence)
-        if args.plot and outcome.reading and len(drawn) < MOST_PLOTTED:
-            drawn.append(outcome)
+        if outcome.image is not None and outcome.reading and len(drawn) < MOST_PLOTTED:
+            drawn.append((outcome.image, outcome.reading))
     if args.json:
         json.dump(printed, sys.stdout, indent=2, ensure_ascii=False)
         print()
     if args.plot:
-        from ocr_lib.cli.plot import plot_readings
+        from ocr_lib.cli.plot import plot_readings  # matplotlib is slow to import
 
         plot_readings(drawn, alphabet, args.plot)
     return int(failed)

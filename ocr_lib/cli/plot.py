@@ -2,37 +2,36 @@
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Sequence
+from typing import Sequence, Tuple
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
-
-if TYPE_CHECKING:
-    from ocr_lib.cli.infer import Outcome
+from ocr_lib.recognize.reading import Reading
 
 _COLUMNS = 4
 
 
-def plot_readings(outcomes: Sequence["Outcome"], alphabet: Alphabet, path: Path) -> None:
+def plot_readings(pictures: Sequence[Tuple[np.ndarray, Reading]], alphabet: Alphabet, path: Path) -> None:
     """Draw readings as a PNG.
 
     Parameters
     ----------
-    outcomes : sequence of Outcome
-        Images that were read.
+    pictures : sequence of (numpy.ndarray, Reading)
+        Images, (H, W) uint8, as they were read.
 
     Raises
     ------
     OCRError
         If there are none.
     """
-    if not outcomes:
+    if not pictures:
         raise OCRError("--plot: no image could be read, so there is nothing to draw")
-    columns = min(_COLUMNS, len(outcomes))
-    rows = -(-len(outcomes) // columns)
+    columns = min(_COLUMNS, len(pictures))
+    rows = -(-len(pictures) // columns)
     figure = Figure(figsize=(3.2 * columns, 3.0 * rows), layout="constrained")
     cells = figure.subplots(2 * rows, columns, squeeze=False, gridspec_kw={"height_ratios": [2, 3] * rows})
     for axis in cells.flat:
@@ -40,15 +39,13 @@ def plot_readings(outcomes: Sequence["Outcome"], alphabet: Alphabet, path: Path)
     # Texts may have dollar signs, which are no mathematics here, and characters that the picture's font lacks.
     plain = {"parse_math": False}
     names = ["–", *alphabet.characters]
-    for index, outcome in enumerate(outcomes):
-        assert outcome.image is not None
-        assert outcome.reading is not None
+    for index, (image, reading) in enumerate(pictures):
         picture, steps = cells[2 * (index // columns) : 2 * (index // columns) + 2, index % columns]
-        picture.imshow(outcome.image, cmap="gray", vmin=0, vmax=255, aspect="auto")
-        title = f"{outcome.reading.text or '(nothing)'}   {outcome.reading.confidence:.3f}"
+        picture.imshow(image, cmap="gray", vmin=0, vmax=255, aspect="auto")
+        title = f"{reading.text or '(nothing)'}   {reading.confidence:.3f}"
         picture.set_title(title, fontsize=11, **plain)
         steps.set_axis_on()
-        steps.imshow(outcome.reading.probabilities.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", origin="lower")
+        steps.imshow(reading.probabilities.T, cmap="viridis", vmin=0, vmax=1, aspect="auto", origin="lower")
         steps.set_xticks([])
         if len(names) <= 16:
             steps.set_yticks(range(len(names)), names, fontsize=6, **plain)

@@ -1,11 +1,13 @@
 """The recognizer that a command line names, and how it is to read."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from ocr_lib.alphabet import Alphabet
-from ocr_lib.cli.command import add_checkpoint, option_name
-from ocr_lib.errors import OCRError
+from ocr_lib.cli.command import add_checkpoint
+from ocr_lib.errors import OCRError, option_name
+from ocr_lib.jobs.load import load, load_model
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
 
@@ -31,7 +33,7 @@ def add_recognizer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pattern", metavar="REGEX", help=r"likewise, only texts that match as a whole: \d{3,4}")
 
 
-def open_recognizer(args: argparse.Namespace, num_images: int) -> Recognizer:
+def open_recognizer(args: argparse.Namespace, num_images: int = sys.maxsize) -> Recognizer:
     """Return the recognizer that the options of `add_recognizer` ask for.
 
     Parameters
@@ -47,25 +49,15 @@ def open_recognizer(args: argparse.Namespace, num_images: int) -> Recognizer:
     """
     if args.batch_size < 1:
         raise OCRError(f"--batch-size must be at least 1, not {args.batch_size}")
+    if args.model and (args.epoch is not None or args.prefix != "ocr"):
+        raise OCRError("--model takes the place of a checkpoint: leave --prefix and --epoch out")
     _check_decoding(args)
-    recognizer = _recognizer(args, min(args.batch_size, num_images))
+    batch_size = min(args.batch_size, num_images)
+    recognizer = (
+        load_model(args.model, batch_size) if args.model else load(args.prefix, args.epoch, batch_size=batch_size)
+    )
     recognizer.decode = _decoder(args, recognizer.alphabet)
     return recognizer
-
-
-def _recognizer(args: argparse.Namespace, batch_size: int) -> Recognizer:
-    if args.model is None:
-        from ocr_lib.net.checkpoint import load_checkpoint
-        from ocr_lib.net.reader import Reader
-
-        return Reader(load_checkpoint(args.prefix, args.epoch), batch_size)
-    if args.epoch is not None or args.prefix != "ocr":
-        raise OCRError("--model takes the place of a checkpoint: leave --prefix and --epoch out")
-    try:
-        from ocr_lib.deploy import Predictor
-    except ImportError as error:
-        raise OCRError(f"--model needs ONNX Runtime ({error}): pip install onnxruntime") from error
-    return Predictor(args.model, batch_size)
 
 
 def _check_decoding(args: argparse.Namespace) -> None:

@@ -1,10 +1,14 @@
 """`OCRIter`: batches of images and texts as an MXNet data iterator."""
 
+import sys
 import time
-from typing import Iterable, Iterator, List, Tuple
+from collections.abc import Sequence as SequenceABC
+from itertools import chain, cycle, islice
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import Batch
 from ocr_lib.geometry import least_size, shrunk
 from ocr_lib.image import normalise
@@ -28,65 +32,150 @@ class TextBatch(mx.io.DataBatch):
 
 
 _ROUND_TO = 32
+_UNLIMITED = sys.maxsize
+
+Batches = Union[Sequence[Batch], Callable[[int, int], Iterator[Batch]]]
 
 
 class OCRIter(mx.io.DataIter):
-    """Feeds batches to a Module.
+    """Feeds batches to a Module, as any of MXNet's own data iterators does.
 
     Data is ``data`` (N, T, F) float32, image columns as time steps, and, if the recipe fixes no width, ``widths`` (N,)
-    float32: T then differs from batch to batch. Labels are ``label`` (N, L) float32, padded with 0, the blank.
+    float32: T then differs from batch to batch. Labels are ``label`` (N, L) float32, padded with 0, the blank. The last
+    batch of an epoch may have fewer rows, so that no sample counts twice.
+
+    `provide_data` and `provide_label` describe the batch that was returned last, or before the first of an epoch a
+    whole one.
 
     Parameters
     ----------
-    batches : iterable of Batch
-        Where they come from. An iterator goes on from epoch to epoch; a list is read anew in each.
+    batches : sequence of Batch, or callable
+        A sequence is read anew in each epoch. A function of an epoch and the number of its batches that are done
+        already returns an iterator over all batches from there on, which ends with the last epoch, if ever.
     recipe : Recipe
-    batches_per_epoch : int
-        After this many ``next()`` ends the epoch.
-    pad : bool
-        Fill an incomplete batch up to the batch size, with rows that ``DataBatch.pad`` counts. Otherwise it is handed
-        over as it is, with fewer rows: so trained on, no sample counts twice.
+    batches_per_epoch : int, optional
+        After this many `next` ends the epoch. Left out, a sequence has its own length, and a function's has no end.
+    epoch, done : int
+        Where to begin.
+    least_rows : int
+        A batch of fewer rows repeats its last one; `DataBatch.pad` counts these. A Module on several devices needs one
+        row for each.
 
     Attributes
     ----------
     wait_s : float
         Seconds spent so far on waiting for batches.
+
+    Raises
+    ------
+    OCRError
+        If `batches` is an iterator, which could not begin a second epoch.
     """
 
-    def __init__(self, batches: Iterable[Batch], recipe: Recipe, batches_per_epoch: int, pad: bool = False) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        recipe: Recipe,
+        batches_per_epoch: Optional[int] = None,
+        epoch: int = 0,
+        done: int = 0,
+        least_rows: int = 1,
+    ) -> None:
         super().__init__(recipe.training.batch_size)
-        self._batches = batches
-        self._recipe = recipe
-        self.batches_per_epoch = batches_per_epoch
-        self._pad = pad
+        self._begin, length = _source(batches)
+        self.batches_per_epoch = length if batches_per_epoch is None else batches_per_epoch
+        self.recipe = recipe
+        self._epoch, self._done = epoch, done
+        self._least_rows = least_rows
+        self._source: Optional[Iterator[Batch]] = None
+        self._current: Optional[TextBatch] = None
         self.wait_s = 0.0
         self._has_widths = recipe.image.width is None
         least = max(recipe.text.max_length, least_size(recipe.network.shrinkage(0)))
-        width = recipe.image.width or -(-least // _ROUND_TO) * _ROUND_TO
-        self.provide_data, self.provide_label = self._shapes(self.batch_size, width)
-        self.reset()
+        self._full_width = recipe.image.width or -(-least // _ROUND_TO) * _ROUND_TO
 
-    def reset(self, done: int = 0) -> None:
-        """Begin an epoch, of which `done` batches are taken as read."""
-        self._left = self.batches_per_epoch - done
-        self._source: Iterator[Batch] = iter(self._batches)
+    @property
+    def provide_data(self) -> List["mx.io.DataDesc"]:
+        """Names and shapes of the inputs."""
+        return self._current.provide_data if self._current else self._shapes(self.batch_size, self._full_width)[0]
+
+    @property
+    def provide_label(self) -> List["mx.io.DataDesc"]:
+        """Names and shapes of the labels."""
+        return self._current.provide_label if self._current else self._shapes(self.batch_size, self._full_width)[1]
+
+    def reset(self) -> None:
+        """Begin the next epoch; at the very beginning of one there is nothing to do."""
+        self._current = None
+        if self._done == 0:
+            return
+        if self._done < self.batches_per_epoch:  # the source stands amidst an epoch that is given up
+            self._source = None
+        self._epoch, self._done = self._epoch + 1, 0
+
+    def iter_next(self) -> bool:
+        """Go to the next batch; return whether there is one in this epoch.
+
+        Raises
+        ------
+        OCRError
+            If the batches end before the epoch does. After any exception the same batch is tried again.
+        """
+        if self._done >= self.batches_per_epoch:
+            return False
+        try:
+            self._current = self._fed(self._taken())
+        except BaseException:
+            self._source = None
+            raise
+        self._done += 1
+        return True
 
     def next(self) -> TextBatch:
         """Return the next batch of the epoch."""
-        if not self._left:
+        if not self.iter_next():
             raise StopIteration
-        self._left -= 1
+        return self._batch()
+
+    def getdata(self) -> List["mx.nd.NDArray"]:
+        """Return the inputs of the batch that `iter_next` went to."""
+        return self._batch().data
+
+    def getlabel(self) -> List["mx.nd.NDArray"]:
+        """Return its labels."""
+        return self._batch().label
+
+    def getpad(self) -> int:
+        """Return how many of its rows only pad."""
+        return self._batch().pad
+
+    def getindex(self) -> None:
+        """Return nothing: samples have no index that MXNet could make use of."""
+
+    def _batch(self) -> TextBatch:
+        if self._current is None:
+            raise OCRError("there is no batch yet: call iter_next() or next() first")
+        return self._current
+
+    def _taken(self) -> Batch:
+        if self._source is None:
+            self._source = self._begin(self._epoch, self._done)
         began = time.perf_counter()
-        batch = next(self._source)
+        batch = next(self._source, None)
         self.wait_s += time.perf_counter() - began
+        if batch is None:
+            raise OCRError(f"the batches end after {self._done} of the {self.batches_per_epoch} of epoch {self._epoch}")
+        return batch
+
+    def _fed(self, batch: Batch) -> TextBatch:
         data = self._data(batch)  # (N, T, F)
-        alphabet = self._recipe.alphabet
+        alphabet = self.recipe.alphabet
         # Only texts that are validated on may have characters that the network can't learn.
         label = alphabet.encode_batch(
             list(map(alphabet.known, batch.texts)), self._label_width(data.shape[1])
         )  # (N, L)
         arrays = [data, batch.widths, label] if self._has_widths else [data, label]
-        pad = self.batch_size - len(data) if self._pad else 0
+        pad = max(0, self._least_rows - len(data))
         if pad:
             arrays = [np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]) for a in arrays]
         *inputs, labels = map(mx.nd.array, arrays)
@@ -97,7 +186,7 @@ class OCRIter(mx.io.DataIter):
         return fed
 
     def _data(self, batch: Batch) -> np.ndarray:
-        image = self._recipe.image
+        image = self.recipe.image
         images = batch.images
         if self._has_widths:  # few different shapes are bound faster, and take less memory
             behind = -images.shape[2] % _ROUND_TO
@@ -105,14 +194,27 @@ class OCRIter(mx.io.DataIter):
         return normalise(images, image.mean, image.scale, batch.widths)
 
     def _shapes(self, count: int, width: int) -> Tuple[List["mx.io.DataDesc"], List["mx.io.DataDesc"]]:
-        data = [mx.io.DataDesc("data", (count, width, self._recipe.image.height), layout="NTC")]
+        data = [mx.io.DataDesc("data", (count, width, self.recipe.image.height), layout="NTC")]
         if self._has_widths:
             data.append(mx.io.DataDesc("widths", (count,), layout="N"))
         return data, [mx.io.DataDesc("label", (count, self._label_width(width)), layout="NT")]
 
     def _label_width(self, width: int) -> int:
         """Return L: MXNet's loss takes no more characters than time steps, and no label of the batch has more."""
-        return min(self._recipe.text.max_length, shrunk(width, self._recipe.network.shrinkage(0)))
+        return min(self.recipe.text.max_length, shrunk(width, self.recipe.network.shrinkage(0)))
+
+
+def _source(batches: Batches) -> Tuple[Callable[[int, int], Iterator[Batch]], int]:
+    """Return what begins with any batch of any epoch, and how many an epoch has unless it is said."""
+    if callable(batches):
+        return batches, _UNLIMITED
+    if isinstance(batches, SequenceABC):
+        fixed = batches  # the same in every epoch
+        return lambda epoch, done: chain(islice(fixed, done, None), cycle(fixed)), len(fixed)
+    raise OCRError(
+        f"OCRIter takes a list of batches, or a function of (epoch, batches done) that begins with any: a "
+        f"{type(batches).__name__} can't begin a second epoch"
+    )
 
 
 def epoch_ranges(epoch_size: int, batch_size: int, epoch: int = 0, done: int = 0) -> Iterator[range]:

@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -17,9 +17,12 @@ from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
 from ocr_lib.recognize.ctc import required_steps
-from ocr_lib.sets.dataset import Dataset, open_dataset, tell_problems
+from ocr_lib.sets.dataset import MAX_PROBLEMS, Dataset, open_dataset, tell_problems
 
 logger = logging.getLogger(__name__)
+
+HELD_OUT = 0.1
+_NICENESS = 5
 
 
 class Plan(NamedTuple):
@@ -29,6 +32,8 @@ class Plan(NamedTuple):
     ----------
     recipe : Recipe
         With the alphabet and the numbers of samples of data on disk.
+    source : pathlib.Path
+        Of the training samples.
     make_source : callable
         Called in every worker, returns the function from a task to its batch.
     modules : list of str
@@ -41,11 +46,16 @@ class Plan(NamedTuple):
     """
 
     recipe: Recipe
+    source: Path
     make_source: Callable[[], Callable[[Task], Batch]]
     modules: List[str]
     fonts: Dict[str, str]
     data: str
     description: str
+
+    def start_workers(self, num_proc: Optional[int] = None) -> OrderedPool[Task, Batch]:
+        """Start processes that make its batches, and give way to the network; as many as it takes if left out."""
+        return OrderedPool[Task, Batch](self.make_source, num_proc, self.modules, _NICENESS)
 
 
 class DiskOptions(NamedTuple):
@@ -62,13 +72,13 @@ class DiskOptions(NamedTuple):
     """
 
     train: Path
-    validation: Optional[Path]
-    format: Optional[str]
-    held_out: float
-    max_problems: float
+    validation: Optional[Path] = None
+    format: Optional[str] = None
+    held_out: float = HELD_OUT
+    max_problems: float = MAX_PROBLEMS
 
 
-def plan_fonts(recipe: Recipe, path: Path) -> Plan:
+def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
     """Plan a run on captchas in the font at `path`, or in the fonts of that folder.
 
     Raises
@@ -77,9 +87,10 @@ def plan_fonts(recipe: Recipe, path: Path) -> Plan:
         If there are no such fonts, or the longest texts don't fit into the network's time steps.
     """
     _check_room(recipe)
-    fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
+    fonts = find_fonts(Path(path), recipe.text.alphabet, recipe.captcha.font_sizes)
     return Plan(
         recipe,
+        Path(path),
         partial(CaptchaSource, recipe, fonts),
         renderer_modules(recipe.captcha),
         {font.name: sha256(font) for font in fonts},
@@ -143,6 +154,7 @@ def plan_disk(
     recipe = override(recipe, sizes)
     return Plan(
         recipe,
+        options.train,
         partial(DiskSource, recipe, train, validation),
         [DiskSource.__module__],
         {},

@@ -26,7 +26,7 @@ def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
     """Return the network with its loss.
 
     Inputs are ``data`` (N, T, F), ``label`` (N, L) and, if the recipe fixes no width, ``widths`` (N,), behind which
-    data must be 0; outputs are the probabilities (T', N, C) and the costs (N,).
+    data must be 0; outputs are the probabilities (N, T', C) and the costs (N,).
 
     Raises
     ------
@@ -34,8 +34,8 @@ def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
         If the loss is warpctc and its library is not to be had.
     """
     logits = _logits(recipe)  # (T', N, C)
-    with mx.AttrScope(__layout__="TNC"):  # tells a Module on several devices which axis its batches were split along
-        probabilities = mx.sym.BlockGrad(mx.sym.softmax(logits, axis=-1), name="softmax")
+    by_sample = mx.sym.transpose(mx.sym.softmax(logits, axis=-1), axes=(1, 0, 2))  # as MXNet expects of all outputs
+    probabilities = mx.sym.BlockGrad(by_sample, name="softmax")  # (N, T', C)
     cost = ctc_cost(logits, mx.sym.Variable("label"), _time_steps(recipe), recipe.text.max_length, recipe.training.loss)
     return mx.sym.Group([probabilities, cost])
 

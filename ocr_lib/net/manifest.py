@@ -4,20 +4,25 @@ Files are named by what follows the prefix (``-0007.params``), so a set of them 
 are never changed once the manifest names them; replacing the manifest is what makes new ones count.
 """
 
+import glob
+import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Iterator, List, Optional, Union
 
 import msgspec
 
 from ocr_lib.errors import OCRError
-from ocr_lib.files import sha256, write_atomic
+from ocr_lib.files import TEMPORARY, sha256, write_atomic
 from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import RECIPE as RECIPE
 from ocr_lib.recipe.settings import decode_json, encode_json
 
 FORMAT = "ocr-lib checkpoint 1"
 SYMBOL = "-symbol.json"
-RECIPE = "-recipe.json"
+MANIFEST = "-manifest.json"
+_CHECKPOINT = re.compile(r"-(?:(?:symbol|recipe|manifest)\.json|\d{4,}(?:-batch\d+)?\.(?:params|states))")
 Epoch = Union[int, str]
+_TOLD = 3
 
 
 class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +92,25 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def manifest_path(prefix: str) -> Path:
     """Where the manifest of a prefix lies."""
-    return Path(f"{prefix}-manifest.json")
+    return Path(prefix + MANIFEST)
+
+
+def files_at(prefix: str) -> List[str]:
+    """Return which files of checkpoints are at a prefix, ours or MXNet's own, by what follows it, sorted."""
+    return sorted(path.name[len(Path(prefix).name) :] for path in _checkpoint_files(prefix, "", ""))
+
+
+def temporary_files_at(prefix: str) -> List[Path]:
+    """Return what a kill has left of files of checkpoints that were being written at a prefix."""
+    return list(_checkpoint_files(prefix, *TEMPORARY))
+
+
+def _checkpoint_files(prefix: str, before: str, behind: str) -> Iterator[Path]:
+    stem = Path(prefix)
+    start = before + stem.name
+    for path in stem.parent.glob(f"{glob.escape(start)}-*{behind}"):
+        if _CHECKPOINT.fullmatch(path.name[len(start) : len(path.name) - len(behind)]):
+            yield path
 
 
 def read_manifest(prefix: str) -> Optional[Manifest]:
@@ -111,28 +134,63 @@ def read_manifest(prefix: str) -> Optional[Manifest]:
     return manifest
 
 
-def claim(prefix: str, resume: bool, overwrite: bool) -> Optional[Manifest]:
-    """Return the manifest of the run to resume or to overwrite, or None if the prefix is free.
+def check_free_prefix(prefix: str, option: str = "--prefix") -> None:
+    """Refuse a prefix at which there is a checkpoint already, whoever made it, or that is no beginning of a file name.
+
+    Parameters
+    ----------
+    prefix : str
+    option : str
+        That names the prefix, for messages.
 
     Raises
     ------
     OCRError
-        If there is a run and neither was asked for, or none to resume, or the prefix is no beginning of a file name.
+        Naming what is there.
     """
-    if not Path(prefix).name or prefix.endswith("/") or Path(prefix).is_dir():
-        raise OCRError(f"--prefix {prefix} is a folder: give the beginning of a file name, as in {Path(prefix, 'ocr')}")
-    manifest = read_manifest(prefix)
-    if manifest and not (resume or overwrite):
+    check_prefix(prefix, option)
+    there = files_at(prefix)
+    if not there:
+        return
+    manifest = read_manifest(prefix) if MANIFEST in there else None
+    if manifest:
         epochs = max(saved.epoch for saved in manifest.saved)
-        raise OCRError(
-            f"{manifest_path(prefix)} is there, with {epochs} epochs trained: --resume goes on, --overwrite begins "
-            "anew, another --prefix leaves it alone"
-        )
-    if resume and manifest is None:
-        raise OCRError(f"{manifest_path(prefix)}: nothing to resume; leave --resume out to begin")
-    if resume and manifest and not manifest.states:
-        raise OCRError(f"{prefix} is of 8 bits, which can't be trained: resume what it was made from")
+        what = f"{manifest_path(prefix)} is there, with {epochs} epochs trained"
+        ways = "--resume goes on, " if manifest.states and option == "--prefix" else ""
+    else:
+        what = f"{_listed(prefix, there)} there, a checkpoint without a manifest"
+        ways = ""
+    raise OCRError(f"{what}: {ways}--overwrite begins anew, another {option} leaves it alone")
+
+
+def check_prefix(prefix: str, option: str = "--prefix") -> None:
+    """Refuse a prefix that is no beginning of a file name."""
+    if not Path(prefix).name or prefix.endswith("/") or Path(prefix).is_dir():
+        raise OCRError(f"{option} {prefix} is a folder: give the beginning of a file name, as in {Path(prefix, 'ocr')}")
+
+
+def resumable(prefix: str) -> Manifest:
+    """Return the manifest of the run at a prefix that is to go on.
+
+    Raises
+    ------
+    OCRError
+        If there is none, or none that can be trained.
+    """
+    check_prefix(prefix)
+    manifest = read_manifest(prefix)
+    if manifest is None:
+        raise OCRError(f"{manifest_path(prefix)}: no such file, so there is no run that could go on")
+    if not manifest.states:
+        raise OCRError(f"{prefix} is of 8 bits, which can't be trained: take the checkpoint that it was made from")
     return manifest
+
+
+def _listed(prefix: str, suffixes: List[str]) -> str:
+    names = [prefix + suffix for suffix in suffixes[:_TOLD]]
+    rest = len(suffixes) - len(names)
+    told = ", ".join(names) + (f" and {rest} others" if rest else "")
+    return f"{told} {'is' if len(suffixes) == 1 else 'are'}"
 
 
 def read_recipe(prefix: str, manifest: Optional[Manifest]) -> Recipe:

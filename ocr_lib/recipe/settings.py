@@ -1,15 +1,18 @@
 """Recipes from presets, from settings and from JSON, and back to JSON."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Tuple, Type, TypeVar
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple, Type, TypeVar, Union
 
 import msgspec
 
 from ocr_lib.errors import OCRError
+from ocr_lib.files import check_free, write_atomic
 from ocr_lib.recipe.recipe import Recipe
 
+RECIPE = "-recipe.json"
 PRESETS_DIR = Path(__file__).parents[1] / "presets"
 S = TypeVar("S", bound=msgspec.Struct)
+Settings = Union[Mapping[str, Any], Iterable[Tuple[str, Any]]]
 
 
 def decode_json(data: bytes, struct: Type[S], source: str) -> S:
@@ -36,15 +39,63 @@ def preset_names() -> List[str]:
     return sorted(path.stem for path in PRESETS_DIR.glob("*.json"))
 
 
-def load_preset(name: str) -> Recipe:
-    """Return the preset called `name`, or the recipe in the JSON file of that path."""
+def load_preset(name: str, settings: Settings = ()) -> Recipe:
+    """Return a preset, or the recipe in a JSON file, with some keys changed.
+
+    Parameters
+    ----------
+    name : str
+        One of `preset_names`, or a path that ends in ``.json``.
+    settings : dict, or iterable of (str, object)
+        As `override` takes them.
+
+    Raises
+    ------
+    OCRError
+        If there is none, or as `override` does.
+    """
     path = _preset_path(name)
     try:
         data = path.read_bytes()
     except OSError as error:
         known = ", ".join(preset_names())
         raise OCRError(f"preset {name!r} is none of {known}, nor a recipe's JSON file") from error
-    return decode_json(data, Recipe, str(path))
+    return override(decode_json(data, Recipe, str(path)), settings)
+
+
+def save_recipe(prefix: str, recipe: Recipe, overwrite: bool = False) -> Path:
+    """Write the recipe of a checkpoint that MXNet's own ``do_checkpoint`` writes, so that it can be read.
+
+    Parameters
+    ----------
+    prefix : str
+        The checkpoint's.
+    recipe : Recipe
+        Of the network whose symbol is saved there.
+    overwrite : bool
+        Replace another recipe that is there.
+
+    Returns
+    -------
+    pathlib.Path
+        ``PREFIX-recipe.json``.
+
+    Raises
+    ------
+    OCRError
+        If another recipe is there, or it can't be written.
+    """
+    path = Path(prefix + RECIPE)
+    content = encode_json(recipe)
+    if not (path.is_file() and path.read_bytes() == content):
+        check_free(path, overwrite)
+        write_atomic(path, content)
+    return path
+
+
+def stated_settings(recipe: Recipe) -> List[Tuple[str, Any]]:
+    """Return all that a recipe states, as `override` takes it."""
+    return list(_leaves(msgspec.to_builtins(recipe)))
 
 
 def preset_settings(name: str) -> List[Tuple[str, Any]]:
@@ -52,12 +103,13 @@ def preset_settings(name: str) -> List[Tuple[str, Any]]:
     return list(_leaves(msgspec.json.decode(_preset_path(name).read_bytes())))
 
 
-def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
+def override(recipe: Recipe, settings: Settings) -> Recipe:
     """Return `recipe` with some keys changed.
 
     Parameters
     ----------
-    settings : iterable of (str, object)
+    recipe : Recipe
+    settings : dict, or iterable of (str, object)
         Dotted keys and values, as in ``("network.hidden", 64)``. A value may be given as JSON text, unless it is to be
         a text itself.
 
@@ -67,7 +119,7 @@ def override(recipe: Recipe, settings: Iterable[Tuple[str, Any]]) -> Recipe:
         If a key is unknown, a value has the wrong type, or the result is impossible.
     """
     tree = msgspec.to_builtins(recipe)
-    for key, value in settings:
+    for key, value in dict(settings).items():
         *parents, last = key.split(".")
         node: Dict[str, Any] = tree
         for parent in parents:

@@ -24,6 +24,10 @@ class TrainingRecipe(Part, frozen=True):
         In so many epochs at the beginning, samples from disk come from the narrowest to the widest, not at random.
     patience : int
         Training stops after this many validations without a better one; 0 never does.
+    checkpoint_epochs : int
+        A checkpoint is written after so many epochs; besides, of the best and when training ends or is stopped.
+    keep : int
+        So many checkpoints of whole epochs are kept, the last ones, and the best; 0 keeps all.
     """
 
     loss: Literal["ctc", "warpctc"] = "ctc"
@@ -42,3 +46,5 @@ class TrainingRecipe(Part, frozen=True):
     validation_size: Count = 3000
     sorted_epochs: Natural = 0
     patience: Natural = 0
+    checkpoint_epochs: Count = 1
+    keep: Natural = 5

@@ -8,11 +8,12 @@ import numpy as np
 
 from ocr_lib.errors import OCRError
 from ocr_lib.recognize.decode import best_path
-from ocr_lib.recognize.metrics import CER, EXACT, evaluate
+from ocr_lib.recognize.metrics import CER, CER_LINE, EXACT, evaluate
 from ocr_lib.recognize.recognizer import Recognizer, batches
 
 MAX_DIFFERENCE = 1e-4
 _ROUNDING = 1e-9
+_READS_NOTHING = 0.5  # a character error rate from which on no more than chance is right
 _BATCH_SIZE = 128
 _TURNS, _TURN_S = 5, 0.1
 
@@ -29,26 +30,44 @@ class Comparison:
         The largest difference of a probability.
     same_texts : int
         Images in which both read the same text.
+    empty_before : int
+        Images in which the source reads nothing.
     accuracy, accuracy_before : float, optional
         Exact match of the model, and of the one that it was made from; None if the true texts are unknown.
     cer, cer_before : float, optional
         The same for the character error rate.
+    changed : float
+        Of the images that the source misreads, the share of characters that the model reads otherwise than it does;
+        summed up, over `count`.
     """
 
     count: int
     max_difference: float
     same_texts: int
+    empty_before: int
     accuracy: Optional[float] = None
     accuracy_before: Optional[float] = None
     cer: Optional[float] = None
     cer_before: Optional[float] = None
+    changed: float = 0.0
 
     @property
     def drop(self) -> float:
-        """What was lost of exact match; where the true texts are unknown, the share of those that changed."""
+        """What was lost, as a share of the images.
+
+        Where the source is right that is exact match; where it is not, the truth says nothing of the model, and what
+        counts is `changed`. Where the true texts are unknown, those of the source stand for them.
+        """
         if self.accuracy is None or self.accuracy_before is None:
             return 1 - self.same_texts / self.count
-        return self.accuracy_before - self.accuracy
+        return self.accuracy_before - self.accuracy + self.changed
+
+    @property
+    def says_something(self) -> bool:
+        """Whether the source reads the images well enough for the comparison to show what was lost."""
+        if self.accuracy_before is None or self.cer_before is None:
+            return self.empty_before < self.count
+        return self.accuracy_before > 0 or self.cer_before < _READS_NOTHING
 
     def summary(self) -> str:
         """Tell it in a line."""
@@ -56,12 +75,12 @@ class Comparison:
             f"{self.same_texts} of {self.count} images read the same, probabilities differ by "
             f"{self.max_difference:.2g} at most"
         )
-        if self.accuracy is None:
-            return told
-        return (
-            f"{told}; exact match {self.accuracy:.2%} against {self.accuracy_before:.2%}, "
-            f"CER {self.cer:.2%} against {self.cer_before:.2%}"
-        )
+        if self.accuracy is not None:
+            told += (
+                f"; exact match {self.accuracy:.2%} against {self.accuracy_before:.2%}, "
+                f"CER {self.cer:.2%} against {self.cer_before:.2%}"
+            )
+        return told if self.says_something else f"{told}; but the source can't read these images"
 
 
 def compare(
@@ -91,54 +110,60 @@ def compare(
         differences.append(float(np.abs(ours - theirs).max()))
         read += [model.alphabet.decode(ids) for ids in best_path(ours)]
         read_before += [before.alphabet.decode(ids) for ids in best_path(theirs)]
-    same = sum(map(str.__eq__, read, read_before))
-    comparison = Comparison(len(images), max(differences), same)
+    count, same = len(images), sum(map(str.__eq__, read, read_before))
+    comparison = Comparison(count, max(differences), same, read_before.count(""))
     if texts is None:
         return comparison
     after, prior = (evaluate(texts, found, [EXACT, CER]) for found in (read, read_before))
+    misread = [(old, new) for text, old, new in zip(texts, read_before, read) if old != text]
     return replace(
         comparison,
         accuracy=after["accuracy"],
         accuracy_before=prior["accuracy"],
         cer=after["cer"],
         cer_before=prior["cer"],
+        changed=sum(CER_LINE.score(old, new)[0] for old, new in misread) / count,
     )
 
 
-def accept_same(comparison: Comparison, is_trained: bool = True) -> None:
+def accept_same(comparison: Comparison, max_difference: float = MAX_DIFFERENCE) -> None:
     """Refuse a model that should agree with its source but for rounding, and does not.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    is_trained : bool
-        If not, its texts hang on rounding and don't count.
+    Texts need no look: where no probability differs by more, only those can differ at which two classes are as likely,
+    within twice that.
 
     Raises
     ------
     OCRError
-        If a probability differs by more than `MAX_DIFFERENCE`, or a text.
+        If a probability differs by more than `max_difference`.
     """
-    count, same = comparison.count, comparison.same_texts
-    if not comparison.max_difference <= MAX_DIFFERENCE or (is_trained and same < count):
+    if not comparison.max_difference <= max_difference:
+        count, same = comparison.count, comparison.same_texts
         raise OCRError(
-            f"the model differs from its source: probabilities by {comparison.max_difference:.2g}, texts of "
-            f"{count - same} of {count} images; nothing was written"
+            f"the model differs from its source: probabilities by {comparison.max_difference:.2g}, where rounding "
+            f"explains {max_difference:.2g}, and texts of {count - same} of {count} images; nothing was written"
         )
 
 
 def accept_loss(comparison: Comparison, max_drop: float) -> None:
-    """Refuse a quantized model that reads worse than its source.
+    """Refuse a quantized model that reads worse than its source, or of which that can't be said.
 
     Raises
     ------
     OCRError
-        If it loses more than `max_drop` of exact match.
+        If it loses more than `max_drop`, or the source itself can't read the images, unless all may be lost.
     """
+    if max_drop >= 1:
+        return
+    if not comparison.says_something:
+        raise OCRError(
+            f"these images don't show what 8 bits cost: {comparison.summary()}. Give --samples that it reads, or "
+            "--max-drop 100; nothing was written"
+        )
     if not comparison.drop <= max_drop + _ROUNDING:
         raise OCRError(
             f"the model of 8 bits reads {comparison.drop:.2%} of {comparison.count} images worse than its source, and "
-            f"--max-drop allows {max_drop:.2%}; nothing was written"
+            f"--max-drop allows {max_drop:.2%} ({comparison.summary()}); nothing was written"
         )
 
 

@@ -1,9 +1,8 @@
 """Checkpoints as training writes them: never half, and enough to go on as if nothing had happened."""
 
-import glob
 import shutil
 from pathlib import Path
-from typing import Dict, Optional, Set
+from typing import Dict, List, Optional, Set
 
 import msgspec
 
@@ -11,7 +10,18 @@ from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path, sha256, write_atomic
 from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import Arrays, load_arrays
-from ocr_lib.net.manifest import FORMAT, RECIPE, SYMBOL, Manifest, Saved, manifest_path, verified, write_manifest
+from ocr_lib.net.manifest import (
+    FORMAT,
+    RECIPE,
+    SYMBOL,
+    Manifest,
+    Saved,
+    files_at,
+    manifest_path,
+    temporary_files_at,
+    verified,
+    write_manifest,
+)
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import encode_json
 from ocr_lib.training.progress import Progress
@@ -20,23 +30,22 @@ from ocr_lib.training.progress import Progress
 class Store:
     """The checkpoints of one prefix.
 
-    The parameters of every whole epoch are kept. What resuming needs, and parameters from amidst an epoch, are kept for
-    the last checkpoint only.
+    Of whole epochs the best and the last few are kept, as many as the recipe's ``training.keep`` says. What resuming
+    needs, and parameters from amidst an epoch, are kept for the last checkpoint only.
 
     Parameters
     ----------
     prefix : str
         Path that every file name begins with.
-    previous : Manifest, optional
-        Of the run that is there.
-    resume : bool
-        Go on with that run, instead of replacing it as soon as there is a checkpoint to replace it with.
+    manifest : Manifest, optional
+        Of the run that is there, to go on with it. Left out, whatever checkpoint is there is replaced as soon as there
+        is one to replace it with; `ocr_lib.net.manifest.check_free_prefix` tells beforehand whether it is somebody's.
     """
 
-    def __init__(self, prefix: str, previous: Optional[Manifest] = None, resume: bool = False) -> None:
+    def __init__(self, prefix: str, manifest: Optional[Manifest] = None) -> None:
         self.prefix = prefix
-        self._manifest = previous if resume else None
-        self._stale = set(previous.files) if previous and not resume else set()
+        self._manifest = manifest
+        self._stale = set() if manifest else set(files_at(prefix))
 
     def progress(self) -> Optional[Progress]:
         """Return the progress of the run to resume, or None for a new one.
@@ -66,16 +75,10 @@ class Store:
         best = self._manifest.find("best", self.prefix)
         return best if best.metrics else None
 
-    def branch(self, prefix: str, replaced: Optional[Manifest] = None) -> None:
+    def branch(self, prefix: str) -> None:
         """Go on under another prefix, and leave this one as it is.
 
-        The last checkpoint and the best are copied there.
-
-        Parameters
-        ----------
-        prefix : str
-        replaced : Manifest, optional
-            Of the run that is there, which is deleted.
+        The last checkpoint and the best are copied there; what is there is replaced.
 
         Raises
         ------
@@ -87,7 +90,7 @@ class Store:
         saved = [s for s in old.saved if s.params in (old.best, old.last)]
         wanted = {SYMBOL, RECIPE, old.states, *(s.params for s in saved)}
         sources = {suffix: verified(self.prefix, suffix, old) for suffix in wanted}
-        self.prefix, self._stale = prefix, set(replaced.files) if replaced else set()
+        self.prefix, self._stale = prefix, set(files_at(prefix))
         self._clear_the_way()
         for suffix, source in sources.items():
             with atomic_path(self._path(suffix)) as temporary:
@@ -128,8 +131,8 @@ class Store:
 
         old = self._manifest
         best = new.params if is_best or old is None or not self.best() else old.best
-        saved = [s for s in (old.saved if old else []) if (s.epoch and not s.batch) or s.params == best]
-        saved = [s for s in saved if s.params != new.params] + [new]
+        saved = [s for s in (old.saved if old else []) if s.params != new.params]
+        saved = _kept([*saved, new], best, recipe.training.keep)
         hashes = dict(old.files) if old else {}
         hashes.update((suffix, sha256(self._path(suffix))) for suffix in (SYMBOL, RECIPE, *suffixes.values()))
         wanted = {SYMBOL, RECIPE, *suffixes.values(), *(s.params for s in saved)}
@@ -148,8 +151,7 @@ class Store:
         self._stale = set()
 
     def _clear_the_way(self) -> None:
-        prefix = Path(self.prefix)
-        for left_by_a_kill in prefix.parent.glob(f".{glob.escape(prefix.name)}-*.tmp"):
+        for left_by_a_kill in temporary_files_at(self.prefix):
             left_by_a_kill.unlink()
         if self._stale:
             manifest_path(self.prefix).unlink(missing_ok=True)
@@ -169,3 +171,10 @@ class Store:
 
     def _path(self, suffix: str) -> Path:
         return Path(self.prefix + suffix)
+
+
+def _kept(saved: List[Saved], best: str, keep: int) -> List[Saved]:
+    """Return those that are kept: the last, the best, and those of the last `keep` whole epochs, or of all if 0."""
+    whole = [s.params for s in saved if s.epoch and not s.batch]
+    spared = {best, saved[-1].params, *whole[-keep or None :]}
+    return [s for s in saved if s.params in spared]

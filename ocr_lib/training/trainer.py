@@ -34,12 +34,12 @@ class Limits(NamedTuple):
     ----------
     target_accuracy : float
         Once a validation reaches it.
-    seconds : float
-        Once so much time has passed since the Trainer was made; the epoch under way is cut short, and validated.
+    deadline : float
+        Once `time.monotonic` is there; the epoch under way is cut short, and validated.
     """
 
     target_accuracy: float = math.inf
-    seconds: float = math.inf
+    deadline: float = math.inf
 
 
 class Trainer:
@@ -83,7 +83,8 @@ class Trainer:
         self._store = store
         self._progress = progress
         self._log: TrainingLog
-        self._began = time.monotonic()
+        self._figures: Dict[str, float] = {}  # of the last validation, if the network is as it was then
+        self._saved_updates = progress.updates
         mx.random.seed(recipe.seed)
         inputs = [description.name for description in train.provide_data]
         self._module = mx.mod.Module(training_symbol(recipe), inputs, ["label"], context=contexts)
@@ -102,6 +103,11 @@ class Trainer:
         arg_params, aux_params = self._module.get_params()
         where = Path(f"{self._store.prefix} in training")
         return Checkpoint(self._module.symbol, arg_params, aux_params, self._recipe, where)
+
+    def try_out(self) -> None:
+        """Put a batch through the network and back, and change nothing: shapes fit, and the memory suffices."""
+        self._module.forward_backward(self._train_samples.next())
+        mx.nd.waitall()
 
     def run(self, log: TrainingLog, limits: Limits) -> Optional[str]:
         """Train until the recipe's epochs are done, a limit is reached or a signal comes.
@@ -123,28 +129,33 @@ class Trainer:
             If the loss is no longer a number.
         """
         self._log = log
-        progress = self._progress
         if not self._store.progress():
             self._commit({}, is_best=False)
-        deadline = self._began + limits.seconds
         with StopRequest() as stop:
-            while progress.epoch < self._recipe.training.epochs:
-                whole = self._train_epoch(lambda: bool(stop.signal) or time.monotonic() >= deadline)
-                if stop.signal and not whole:
-                    self._log.saved(self._commit({}, is_best=False))
-                    return stop.signal.name
-                figures = self._validate(whole)
-                if figures["accuracy"] >= limits.target_accuracy:
-                    logger.info("Reached the target accuracy of %g", limits.target_accuracy)
-                    return None
-                if not whole or time.monotonic() >= deadline:
-                    logger.info("The time budget is used up")
-                    return None
-                if 0 < self._recipe.training.patience <= progress.since_best:
-                    logger.info("No better validation in %d epochs", progress.since_best)
-                    return None
-                if stop.signal:
-                    return stop.signal.name
+            stopped = self._run_epochs(stop, limits)
+            if self._saved_updates < self._progress.updates:
+                self._log.saved(self._commit(self._figures, is_best=False))
+        return stopped
+
+    def _run_epochs(self, stop: StopRequest, limits: Limits) -> Optional[str]:
+        progress, training = self._progress, self._recipe.training
+        while progress.epoch < training.epochs:
+            whole = self._train_epoch(lambda: bool(stop.signal) or time.monotonic() >= limits.deadline)
+            if stop.signal and not whole:
+                self._figures = {}
+                return stop.signal.name
+            self._validate(whole)
+            if self._figures["accuracy"] >= limits.target_accuracy:
+                logger.info("Reached the target accuracy of %g", limits.target_accuracy)
+                return None
+            if not whole or time.monotonic() >= limits.deadline:
+                logger.info("The time budget is used up")
+                return None
+            if 0 < training.patience <= progress.since_best:
+                logger.info("No better validation in %d epochs", progress.since_best)
+                return None
+            if stop.signal:
+                return stop.signal.name
         return None
 
     def _init_params(self, params: Optional[Dict[str, "mx.nd.NDArray"]], pretrained: Optional[Pretrained]) -> None:
@@ -165,7 +176,6 @@ class Trainer:
     def _train_epoch(self, stopping: Callable[[], bool]) -> bool:
         """Train to the end of the epoch; return whether it was reached."""
         progress, samples = self._progress, self._train_samples
-        samples.reset(progress.batch)
         if not progress.batch:
             for metric in self._metrics:
                 metric.reset()
@@ -180,6 +190,7 @@ class Trainer:
             self._log.end_batches()
         whole = progress.batch == samples.batches_per_epoch
         if whole:
+            samples.reset()
             progress.epoch, progress.batch = progress.epoch + 1, 0
         self._log.trained(self._train_figures(), time.perf_counter() - began, samples.wait_s - waited)
         return whole
@@ -209,17 +220,18 @@ class Trainer:
             for metric in self._metrics:
                 metric.reset_local()
 
-    def _validate(self, whole: bool) -> Dict[str, float]:
+    def _validate(self, whole: bool) -> None:
         progress = self._progress
         validation = validate(self._module, self._validation_samples, self._recipe)
+        self._figures = validation.figures
         is_best = self._is_best(validation)
         progress.since_best = 0 if is_best else progress.since_best + 1
         epoch = progress.epoch - whole
         history = [e for e in progress.history if e.epoch < epoch]
         progress.history = [*history, Epoch(epoch, progress.updates, self._train_figures(), validation.figures)]
-        self._log.saved(self._commit(validation.figures, is_best))
+        if is_best or progress.epoch % self._recipe.training.checkpoint_epochs == 0:
+            self._log.saved(self._commit(self._figures, is_best))
         self._log.validated(validation, progress.history)
-        return validation.figures
 
     def _is_best(self, validation: Validation) -> bool:
         best = self._store.best()
@@ -232,6 +244,7 @@ class Trainer:
         params = {f"arg:{name}": array for name, array in network.arg_params.items()}
         params.update((f"aux:{name}", array) for name, array in network.aux_params.items())
         arrays = {"params": params, "states": optimizer_states(self._module)}
+        self._saved_updates = self._progress.updates
         return self._store.commit(self._recipe, self._module.symbol, arrays, self._progress, figures, is_best)
 
     def _train_figures(self) -> Dict[str, float]:

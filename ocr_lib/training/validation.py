@@ -40,9 +40,9 @@ def validate(module: "mx.mod.Module", samples: OCRIter, recipe: Recipe, num_exam
     samples.reset()
     for batch in samples:
         module.forward(batch, is_train=False)
-        probabilities, costs = (output.asnumpy() for output in module.get_outputs())  # (T, N, C), (N,)
+        probabilities, costs = (output.asnumpy() for output in module.get_outputs())  # (N, T, C), (N,)
         count = len(costs) - batch.pad
-        probabilities = probabilities[:, :count]
+        probabilities = probabilities[:count].swapaxes(0, 1)  # (T, N, C)
         references += batch.texts
         hypotheses += [recipe.alphabet.decode(ids) for ids in best_path(probabilities)]
         cost += float(np.sum(costs[:count], dtype=np.float64))

@@ -1,0 +1,62 @@
+"""Opening a recognizer, whatever it is stored as."""
+
+from pathlib import Path
+from typing import Optional, Union
+
+from ocr_lib.errors import OCRError
+from ocr_lib.installation import how_to_install
+from ocr_lib.net.manifest import Epoch
+from ocr_lib.recognize.decode import Decoder, best_path
+from ocr_lib.recognize.recognizer import Recognizer
+
+MODEL = ".onnx"
+
+
+def load(
+    name: Union[str, Path] = "ocr",
+    epoch: Optional[Epoch] = None,
+    *,
+    batch_size: int = 128,
+    decode: Decoder = best_path,
+) -> Recognizer:
+    """Open a recognizer.
+
+    Parameters
+    ----------
+    name : str or pathlib.Path
+        A file that `ocr_lib.export` wrote, whose name ends in ``.onnx``; or the prefix of a checkpoint, in floating
+        point or of 8 bits, also of MXNet's original example.
+    epoch : int, "best" or "last", optional
+        Of a checkpoint; the best if left out, or the last if none is.
+    batch_size : int
+        Most images to put through the network at a time.
+    decode : Decoder
+        Finds the texts in what the network says; greedily when left out.
+
+    Returns
+    -------
+    Recognizer
+        ``predict(images)`` reads paths, bytes, arrays and Pillow images, one or many.
+
+    Raises
+    ------
+    OCRError
+        If there is none, it is damaged, or what it takes is not installed.
+    """
+    if str(name).endswith(MODEL):
+        if epoch is not None:
+            raise OCRError(f"{name} is one model, without epochs: leave the epoch out")
+        return load_model(Path(name), batch_size, decode)
+    from ocr_lib.net.checkpoint import load_checkpoint
+    from ocr_lib.net.reader import Reader
+
+    return Reader(load_checkpoint(str(name), epoch), batch_size, decode)
+
+
+def load_model(path: Path, batch_size: int = 128, decode: Decoder = best_path) -> Recognizer:
+    """Open a file that `ocr_lib.export` wrote, whatever its name; see `load`."""
+    try:
+        from ocr_lib.deploy.predictor import Predictor
+    except ImportError as error:
+        raise OCRError(f"{path} needs ONNX Runtime ({error}): {how_to_install('deploy')}") from error
+    return Predictor(path, batch_size, decode)

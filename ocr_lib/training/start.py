@@ -1,0 +1,180 @@
+"""What a training run begins with: recipe, alphabet, weights, or where another run stands. No MXNet unless it must."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union
+
+from ocr_lib.errors import OCRError, option_name
+from ocr_lib.net.manifest import Manifest, check_free_prefix, check_prefix, read_recipe, resumable
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override, preset_settings, stated_settings
+from ocr_lib.training.warm_start import Pretrained, change_alphabet, check_inherited, inherit
+
+DEFAULT_PRESET = "captcha"
+ALPHABET = "text.alphabet"
+POLICIES = ("resume", "retrain")
+LOG_FILES = ("train.log", "curves.csv", "curves.png")
+_SIZES = ("training.epoch_size", "training.batch_size")
+
+Settings = List[Tuple[str, Any]]
+
+
+class StartOptions(NamedTuple):
+    """What the user says of it.
+
+    Attributes
+    ----------
+    prefix : str
+        Of the run.
+    recipe : str or Recipe, optional
+        A preset, a recipe's JSON file or a recipe; that of `DEFAULT_PRESET` if left out.
+    settings : list of (str, object)
+        That change it, as `ocr_lib.recipe.settings.override` takes them.
+    resume, overwrite : bool
+        Go on with the run at the prefix, or replace what is there.
+    pretrained : str, optional
+        Prefix of a checkpoint to begin with.
+    pretrained_policy : {"resume", "retrain"}, optional
+        Go on with all of that run under the new prefix, or train its weights anew, which is the default.
+    alphabet_change : {"fail", "union", "new"}, optional
+        See `ocr_lib.training.warm_start.change_alphabet`; "fail" by default.
+    has_labels : bool
+        The training data have labels, from which the alphabet may be taken.
+    """
+
+    prefix: str
+    recipe: Union[str, Recipe, None] = None
+    settings: Settings = []  # noqa: RUF012
+    resume: bool = False
+    overwrite: bool = False
+    pretrained: Optional[str] = None
+    pretrained_policy: Optional[str] = None
+    alphabet_change: Optional[str] = None
+    has_labels: bool = False
+
+
+class Start(NamedTuple):
+    """What a run begins with.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    prefix : str
+        Of the run to go on with, else of the new one.
+    manifest : Manifest, optional
+        Of the run to go on with, be it under another prefix.
+    make_alphabet : callable, optional
+        From the characters of the training labels to the alphabet; the recipe's is kept if left out.
+    pretrained : Pretrained, optional
+        Weights of a checkpoint.
+    """
+
+    recipe: Recipe
+    prefix: str
+    manifest: Optional[Manifest] = None
+    make_alphabet: Optional[Callable[[str], str]] = None
+    pretrained: Optional[Pretrained] = None
+
+
+def find_start(options: StartOptions) -> Start:
+    """Find out what a run begins with.
+
+    Raises
+    ------
+    OCRError
+        If options contradict each other or what is there.
+    """
+    _check(options)
+    if options.resume:
+        manifest = resumable(options.prefix)
+        return Start(_continued(options.prefix, manifest, options.settings), options.prefix, manifest)
+    check_prefix(options.prefix)
+    if not options.overwrite:
+        check_free_prefix(options.prefix)
+    if options.pretrained is None:
+        recipe = override(_recipe(options.recipe), options.settings)
+        is_given = any(key == ALPHABET for key, _ in options.settings)
+        return Start(recipe, options.prefix, make_alphabet=None if is_given else str)
+    if options.pretrained_policy == "resume":
+        manifest = resumable(options.pretrained)
+        return Start(_continued(options.pretrained, manifest, options.settings), options.pretrained, manifest)
+    return _retrained(options, options.pretrained)
+
+
+def check_log_folder(folder: Path) -> None:
+    """Refuse a folder for the logs of a new run that has another's, or is none.
+
+    Raises
+    ------
+    OCRError
+        Naming what is there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OCRError(f"--log-dir {folder} is a file: give the name of a folder")
+    for name in LOG_FILES:
+        if (folder / name).exists():
+            raise OCRError(
+                f"{folder / name} is there already: --overwrite replaces it, another --log-dir leaves it alone"
+            )
+
+
+def _check(options: StartOptions) -> None:
+    if options.resume:
+        for option in ("overwrite", "recipe"):
+            if getattr(options, option):
+                raise OCRError(f"--resume goes on with the run at --prefix as it is: leave out {_NAMES[option]}")
+    if options.pretrained is None:
+        for option in ("pretrained_policy", "alphabet_change"):
+            if getattr(options, option) is not None:
+                raise OCRError(f"{option_name(option)} goes with --pretrained")
+        return
+    if options.resume:
+        raise OCRError("--resume goes on with the run at --prefix as it is: leave out --pretrained, or --resume")
+    if Path(options.pretrained).resolve() == Path(options.prefix).resolve():
+        raise OCRError(f"--pretrained and --prefix are both {options.prefix}: give a new --prefix, or --resume alone")
+    if options.pretrained_policy == "resume":
+        for option in ("alphabet_change", "recipe"):
+            if getattr(options, option) is not None:
+                raise OCRError(
+                    f"{_NAMES[option]} goes with --pretrained-policy retrain: a run that goes on keeps its own"
+                )
+
+
+_NAMES = {"recipe": "--preset", "overwrite": "--overwrite", "alphabet_change": "--alphabet-change"}
+
+
+def _recipe(recipe: Union[str, Recipe, None]) -> Recipe:
+    return recipe if isinstance(recipe, Recipe) else load_preset(recipe or DEFAULT_PRESET)
+
+
+def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
+    recipe = read_recipe(prefix, manifest)
+    for key, value in settings:
+        may_change = key.startswith("training.") and key not in _SIZES
+        if not may_change and override(recipe, [(key, value)]) != recipe:
+            raise OCRError(f"{key} can't change when a run is resumed")
+    return override(recipe, settings)
+
+
+def _retrained(options: StartOptions, prefix: str) -> Start:
+    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
+
+    checkpoint = load_checkpoint(prefix)
+    known = checkpoint.recipe.text.alphabet
+    settings = options.settings
+    if isinstance(options.recipe, Recipe):
+        check_inherited(stated_settings(options.recipe), "recipe:", checkpoint.recipe, prefix)
+    elif options.recipe is not None:
+        check_inherited(preset_settings(options.recipe), f"--preset {options.recipe}:", checkpoint.recipe, prefix)
+    check_inherited(settings, "--set", checkpoint.recipe, prefix)
+    given = dict(settings).get(ALPHABET)
+    others = [(key, value) for key, value in settings if key != ALPHABET]
+    recipe = inherit(_recipe(options.recipe), others, checkpoint.recipe)
+    change = partial(change_alphabet, known, options.alphabet_change or "fail", prefix)
+    if given is not None:
+        recipe = override(recipe, [(ALPHABET, change(given))])
+    elif not options.has_labels and options.alphabet_change == "new":
+        raise OCRError("--alphabet-change new needs --alphabet where captchas are rendered")
+    pretrained = Pretrained(numpy_weights(checkpoint), known)
+    make_alphabet = None if given is not None else change
+    return Start(recipe, options.prefix, make_alphabet=make_alphabet, pretrained=pretrained)
