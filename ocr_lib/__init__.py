@@ -7,6 +7,8 @@ that importing this package takes no time, and what reads with exported models n
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, List
 
+from ocr_lib.mxnet_environment import prepare_on_import
+
 if TYPE_CHECKING:
     from ocr_lib.deploy.predictor import Predictor as Predictor
     from ocr_lib.errors import OCRError as OCRError
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from ocr_lib.training.metrics import text_metrics as text_metrics
 
 __version__ = "0.2.0"
+
+prepare_on_import()
 
 _HOMES = {
     "OCRError": "ocr_lib.errors",

@@ -5,22 +5,11 @@ import sys
 from pathlib import Path
 from typing import List
 
-import numpy as np
-
 from ocr_lib.errors import OCRError
+from ocr_lib.installation import how_to_install
+from ocr_lib.mxnet_environment import prepare
 
-# MXNet 1.9.1 still says numpy.bool, which numpy 1.24 removed.
-if "bool" not in np.__dict__:
-    np.bool = bool  # type: ignore[attr-defined]
-
-os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
-# Without it MXNet takes every second core for a hyperthread, and leaves it out.
-os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
-
-# MXNet's quantized LSTM fails with the instructions that oneDNN prefers on newer CPUs (VNNI), and floating point has no
-# use for them.
-os.environ.setdefault("DNNL_MAX_CPU_ISA", "AVX512_CORE")
-
+prepare()
 try:
     import mxnet as mx
 except (ImportError, AttributeError, OSError) as error:  # absent, beside another numpy, or without a library of CUDA
@@ -29,7 +18,7 @@ except (ImportError, AttributeError, OSError) as error:  # absent, beside anothe
         raise OCRError(
             f"training and checkpoints need MXNet 1.9.1, which runs on Python 3.8 to 3.12; this is Python {version}"
         ) from error
-    raise OCRError(f"MXNet does not load ({error}): pip install 'ocr-lib[train]'") from error
+    raise OCRError(f"MXNet does not load ({error}): {how_to_install('train')}") from error
 
 
 def _start_engine() -> None:
@@ -68,8 +57,8 @@ def contexts(gpus: int = 0) -> List["mx.Context"]:
         return [mx.cpu()]
     if not mx.runtime.Features().is_enabled("CUDA"):
         raise OCRError(
-            "--gpu needs an MXNet with CUDA, and the installed one has none: "
-            "pip uninstall mxnet, then pip install 'ocr-lib[train-gpu]'; or leave --gpu out to train on the CPU"
+            "--gpu needs an MXNet with CUDA, and the installed one has none: pip uninstall mxnet, then "
+            f"{how_to_install('train-gpu')}; or leave --gpu out to train on the CPU"
         )
     found = mx.context.num_gpus()
     if gpus > found:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ocr_lib.errors import OCRError
+from ocr_lib.installation import how_to_install
 from ocr_lib.mx import contexts, mx
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +58,7 @@ class TestContexts:
             contexts(1)
         message = str(caught.value)
         assert "\n" not in message
-        assert "pip install 'ocr-lib[train-gpu]'" in message
+        assert how_to_install("train-gpu") in message
 
     def test_the_first_gpus(self, monkeypatch):
         monkeypatch.setattr(mx.runtime, "Features", lambda: FakeFeatures(cuda=True))
@@ -81,7 +82,7 @@ class FakeFeatures:
 
 @pytest.mark.skipif(mx.runtime.Features().is_enabled("CUDA"), reason="this MXNet has CUDA")
 def test_gpu_with_the_cpu_build_is_one_line():
-    with pytest.raises(OCRError, match=r"^--gpu needs an MXNet with CUDA, .*pip install 'ocr-lib\[train-gpu\]'"):
+    with pytest.raises(OCRError, match=r"^--gpu needs an MXNet with CUDA, .*pip install --editable .*\[train-gpu\]"):
         contexts(1)
 
 
@@ -95,7 +96,7 @@ class TestMissing:
         code, output, errors = run_blocked("lstm_ocr_infer.py", image)
         assert (code, output) == (1, "")
         assert errors == [
-            "lstm_ocr_infer.py: error: MXNet does not load (No module named 'mxnet'): pip install 'ocr-lib[train]'"
+            "lstm_ocr_infer.py: error: MXNet does not load (No module named 'mxnet'): pip install --editable '.[train]'"
         ]
 
     @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ class TestMissing:
         with pytest.raises(OCRError) as caught:
             runpy.run_path(str(ROOT / "ocr_lib" / "mx.py"))
         message = str(caught.value)
-        assert ("pip install 'ocr-lib[train]'" in message) == runs
+        assert (how_to_install("train") in message) == runs
         assert (f"runs on Python 3.8 to 3.12; this is Python 3.{version[1]}" in message) != runs
 
 
@@ -159,3 +160,14 @@ def test_the_environment_chooses_the_engine():
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=60, check=False)
     assert "ThreadedEngine" in done.stderr
+
+
+@pytest.mark.parametrize("first", ["import ocr_lib; import mxnet as mx", "from ocr_lib.mx import mx; import mxnet"])
+def test_mxnet_can_be_imported_once_this_package_was(first, tmp_path):
+    program = f"{first}\nprint(mx.nd.ones(2).sum().asscalar())"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error::FutureWarning", "-c", program]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2.0\n", "")

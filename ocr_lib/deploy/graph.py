@@ -16,6 +16,7 @@ from ocr_lib.alphabet import BLANK
 from ocr_lib.deploy.metadata import Metadata
 from ocr_lib.deploy.predictor import INPUT, OUTPUT, WIDTHS
 from ocr_lib.geometry import Shrinkage
+from ocr_lib.installation import DISTRIBUTION
 from ocr_lib.net.weights import NEVER, Weights, direction_names
 from ocr_lib.recipe.recipe import Recipe
 
@@ -55,7 +56,7 @@ class Graph:
         graph = helper.make_graph(self._nodes, recipe.name, inputs, outputs, self._constants)
         domains = sorted({node.domain for node in self._nodes})
         opsets = [helper.make_opsetid(domain, 1 if domain else OPSET) for domain in domains]
-        model = helper.make_model(graph, producer_name="ocr-lib", opset_imports=opsets, ir_version=IR_VERSION)
+        model = helper.make_model(graph, producer_name=DISTRIBUTION, opset_imports=opsets, ir_version=IR_VERSION)
         helper.set_model_props(model, metadata.as_properties())
         return model
 

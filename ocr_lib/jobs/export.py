@@ -149,7 +149,7 @@ def checked_model(
     data = export_onnx(*network)
     predictor = Predictor(data)
     comparison = compare(predictor, reader, *samples)
-    if comparison.max_difference > MAX_DIFFERENCE:
+    if not comparison.max_difference <= MAX_DIFFERENCE:
         accept_same(comparison, _ROUNDINGS * _rounding(reader, ExactNetwork(checkpoint.recipe, weights), samples))
     if calibration is None:
         return CheckedModel(data, comparison, {})
@@ -168,4 +168,4 @@ def _rounding(reader: "Reader", exact: "ExactNetwork", samples: Samples) -> floa
         np.abs(found[: reader.preparation.steps(int(width)), n] - exact.probabilities(image[:, :width])).max()
         for n, (image, width) in enumerate(zip(images, widths))
     ]
-    return float(max(differences))
+    return float(np.max(differences))

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocr_lib.errors import OCRError
+from ocr_lib.installation import how_to_install
 from ocr_lib.mx import mx
 
 _FILE_NAMES = ("libwarpctc.so", "libwarpctc.dylib")
@@ -56,7 +57,7 @@ def find_library() -> str:
     else:
         found = find_system_library("warpctc") or _first_in(_paddle_folders())
         if found is None:
-            raise OCRError("libwarpctc is not installed: pip install 'ocr-lib[warpctc]', or set WARPCTC_PATH to it")
+            raise OCRError(f"libwarpctc is not installed: {how_to_install('warpctc')}, or set WARPCTC_PATH to it")
     return found
 
 

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM as a request to stop at the next good moment."""
 
 import signal
+import threading
 from types import FrameType
 from typing import Any, Dict, Optional
 
@@ -21,7 +22,8 @@ class StopRequest:
         self._handlers: Dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        self._handlers = {number: signal.signal(number, self._remember) for number in STOP_SIGNALS}
+        if threading.current_thread() is threading.main_thread():  # Python lets no other thread handle signals
+            self._handlers = {number: signal.signal(number, self._remember) for number in STOP_SIGNALS}
         return self
 
     def __exit__(self, *exception: object) -> None:

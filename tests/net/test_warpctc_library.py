@@ -66,7 +66,7 @@ class TestFindLibrary:
         assert warpctc.find_library() == "libwarpctc.so.2"
 
     def test_nothing_installed_says_what_to_install(self, no_library):
-        with pytest.raises(OCRError, match=r"pip install 'ocr-lib\[warpctc\]'.*WARPCTC_PATH"):
+        with pytest.raises(OCRError, match=r"pip install --editable .*\[warpctc\]'.*WARPCTC_PATH"):
             warpctc.find_library()
 
     def test_graph_is_not_built_without_a_library(self, no_library):
