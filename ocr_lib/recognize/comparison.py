@@ -111,7 +111,7 @@ def compare(
         read += [model.alphabet.decode(ids) for ids in best_path(ours)]
         read_before += [before.alphabet.decode(ids) for ids in best_path(theirs)]
     count, same = len(images), sum(map(str.__eq__, read, read_before))
-    comparison = Comparison(count, max(differences), same, read_before.count(""))
+    comparison = Comparison(count, float(np.max(differences)), same, read_before.count(""))
     if texts is None:
         return comparison
     after, prior = (evaluate(texts, found, [EXACT, CER]) for found in (read, read_before))
