@@ -1,0 +1,86 @@
+"""The examples, each run as it stands, in a folder that has fonts and an image."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ocr_lib.cli import generate
+from tests.conftest import FONT_DIR
+
+EXAMPLES = FONT_DIR.parent / "examples"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "font").symlink_to(FONT_DIR)
+    assert generate.main([str(FONT_DIR), str(tmp_path / "sample.png"), "--num=4711", "--seed=3"]) == 0
+    return tmp_path
+
+
+def run(folder, *arguments, program=None):
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", *map(str, arguments)]
+    done = subprocess.run(
+        command,
+        input=program,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def code_of(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def test_module_fit(folder):
+    run(folder, EXAMPLES / "module_fit.py")
+    program = "import ocr_lib; print(ocr_lib.load('reader', 3).predict('sample.png').text)"
+    assert run(folder, "-", program=program) == "4711\n"
+
+
+def test_module_fit_is_short():
+    body = ast.parse((EXAMPLES / "module_fit.py").read_text()).body[1:]
+    assert sum(isinstance(node, (ast.Import, ast.ImportFrom)) for node in body) == 2
+    lines = (EXAMPLES / "module_fit.py").read_text().splitlines()[body[0].lineno - 1 :]
+    assert sum(bool(line.strip()) for line in lines) <= 15
+
+
+def test_train_and_deploy(folder):
+    text, confidence = run(folder, EXAMPLES / "train_and_deploy.py").splitlines()[-1].split()
+    assert text == "4711" and 0.5 < float(confidence) <= 1
+    assert len(ast.parse((EXAMPLES / "train_and_deploy.py").read_text()).body[1:]) <= 6
+
+
+def test_own_images(folder):
+    for name, count, seed in ("images", 300, 1), ("more", 50, 2):
+        options = [f"--count={count}", f"--out={folder / name}", f"--seed={seed}", "--digits=2", "--alphabet=47"]
+        assert generate.main([str(FONT_DIR / "Ubuntu-M.ttf"), *options]) == 0
+    said = run(folder, EXAMPLES / "own_images.py", "images", "more")
+    assert "50 images read, 0 skipped" in said
+    assert (folder / "mine-manifest.json").exists()
+
+
+def test_walkthrough(folder):
+    notebook = EXAMPLES / "walkthrough.ipynb"
+    assert all(not cell.get("outputs") for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+    said = run(folder, "-", program=code_of(notebook) + "\nprint(reader.predict('sample.png').text)")
+    assert said.splitlines()[-1] == "4711"
+    assert (folder / "notebook.onnx").exists()
+
+
+def test_they_are_all_run():
+    names = {path.name for path in Path(EXAMPLES).iterdir() if path.suffix in (".py", ".ipynb")}
+    assert names == {"module_fit.py", "train_and_deploy.py", "own_images.py", "walkthrough.ipynb"}
