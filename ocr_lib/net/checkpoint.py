@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ocr_lib.alphabet import DIGITS
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, naming
 from ocr_lib.mx import mx
-from ocr_lib.net import warpctc  # noqa: F401  (a symbol trained with warpctc loads only once the operator is registered)
 from ocr_lib.net.arrays import read_arrays
 from ocr_lib.net.build import LOGITS
+from ocr_lib.net.graph import check_outputs, cut_graph
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
 from ocr_lib.net.weights import Weights, check_weights, from_original
 from ocr_lib.preparation import Preparation
@@ -27,7 +27,7 @@ class Checkpoint(NamedTuple):
     Attributes
     ----------
     symbol : mxnet.symbol.Symbol
-        The training symbol.
+        The network, of which ``pred_fc_output`` are the logits. What is loaded ends there.
     arg_params, aux_params : dict
         Its parameters by name.
     recipe : Recipe
@@ -126,18 +126,23 @@ def _by_name(prefix: str, epoch: Optional[Epoch]) -> str:
 
 def _load_symbol(path: Path) -> "mx.sym.Symbol":
     try:
-        text = path.read_text(encoding="utf-8")
-        json.loads(text)  # stricter than MXNet's parser, which also may fail over its own message
-        symbol = mx.sym.load_json(text)
-    except (mx.base.MXNetError, ValueError) as error:
-        raise OCRError(f"{path}: cut off, or not an MXNet symbol") from error
-    if LOGITS not in symbol.get_internals().list_outputs():
+        symbol = mx.sym.load_json(cut_graph(path.read_bytes(), LOGITS.replace("_output", "")).decode())
+        check_outputs(symbol.tojson().encode())
+    except LookupError as error:
+        raise OCRError(f"{path}: the symbol has no {LOGITS}, so it is not a network of this kind") from error
+    except ValueError as error:
+        raise OCRError(f"{path}: cut off, or not an MXNet symbol ({error})") from error
+    except mx.base.MXNetError as error:
+        raise OCRError(f"{path}: cut off, or not a symbol of this MXNet") from error
+    if symbol.list_outputs() != [LOGITS]:
         raise OCRError(f"{path}: the symbol has no {LOGITS}, so it is not a network of this kind")
     return symbol
 
 
 def _original_recipe(symbol: "mx.sym.Symbol", arg_params: Arrays, prefix: str) -> Recipe:
     """State what the original example leaves to its hyperparameters file, from its symbol and parameters."""
+    missing = f"{prefix}{RECIPE} is missing"
+    write = f"write it by ocr_lib.save_recipe({prefix!r}, recipe)"
     try:
         layers = sum(name.endswith("_h2h_weight") for name in arg_params)
         settings: List[Tuple[str, object]] = [
@@ -151,10 +156,16 @@ def _original_recipe(symbol: "mx.sym.Symbol", arg_params: Arrays, prefix: str) -
         ]
         num_classes = arg_params["pred_fc_bias"].shape[0]
     except (KeyError, IndexError, StopIteration) as error:
-        raise OCRError(f"{prefix}{RECIPE} is missing, and the network is not the original MXNet example's") from error
+        raise OCRError(
+            f"{missing}, and the network is not the original MXNet example's: {write} with what it was trained with"
+        ) from error
     if num_classes != len(DIGITS) + 1:
-        raise OCRError(f"{prefix}{RECIPE} is missing, so the characters of the {num_classes} classes are unknown")
-    return override(load_preset("mxnet-ctc"), settings)
+        raise OCRError(
+            f"{missing}, so the characters of the {num_classes} classes are unknown: {write}, made of the preset "
+            "mxnet-ctc with text.alphabet, image.resize=bilinear, image.invert=never and the network's sizes"
+        )
+    with naming(f"{prefix}{SYMBOL}"):
+        return override(load_preset("mxnet-ctc"), settings)
 
 
 def _time_steps(symbol: "mx.sym.Symbol") -> int:

@@ -1,5 +1,6 @@
 """Reading images with a checkpoint."""
 
+import math
 import re
 from typing import Dict, List, Optional, Tuple
 
@@ -9,11 +10,12 @@ from ocr_lib.errors import OCRError
 from ocr_lib.image import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import inference_symbol
-from ocr_lib.net.checkpoint import Checkpoint
+from ocr_lib.net.checkpoint import Arrays, Checkpoint
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
 
 _BOUND_WIDTH = 320  # to begin with, where any will do
+_MOST_VALUES = 2**27  # of all layers together, for one image
 
 
 class Reader(Recognizer):
@@ -38,6 +40,7 @@ class Reader(Recognizer):
         super().__init__(recipe.alphabet, checkpoint.preparation, batch_size, decode)
         self._params_path = checkpoint.params_path
         symbol = inference_symbol(checkpoint.symbol)
+        width = recipe.image.width or _BOUND_WIDTH
         misfit = f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
         try:
             # The original example feeds zeros for the states before the first time step.
@@ -48,8 +51,9 @@ class Reader(Recognizer):
             }
             self._inputs = ["widths"] if recipe.image.width is None else []
             names = ["data", *self._inputs, *self._states]
+            _check_shapes(symbol, self._shapes(1, width), {**checkpoint.arg_params, **checkpoint.aux_params})
             self._module = mx.mod.Module(symbol, data_names=names, label_names=None)
-            self._module.bind(self._shapes(batch_size, recipe.image.width or _BOUND_WIDTH), for_training=False)
+            self._module.bind(self._shapes(batch_size, width), for_training=False)
             self._module.set_params(checkpoint.arg_params, checkpoint.aux_params)
             fits = self._module.output_shapes[0][1][-1] == recipe.alphabet.num_classes
         except (mx.base.MXNetError, LookupError, RuntimeError, ValueError) as error:
@@ -79,6 +83,8 @@ class Reader(Recognizer):
             reason = str(error).strip().splitlines()[-1]
             hint = "; a network of 8 bits needs DNNL_MAX_CPU_ISA=AVX512_CORE, or none" if "primitive" in reason else ""
             raise OCRError(f"{self._params_path}: MXNet can't run this network here ({reason}){hint}") from error
+        if not np.isfinite(output).all():
+            raise OCRError(f"{self._params_path}: what the network computes is no number: it diverged, or is damaged")
         return output.reshape(-1, len(data), output.shape[-1])  # the original's is (T N, C)
 
     def _shapes(self, batch_size: int, width: int) -> List["mx.io.DataDesc"]:
@@ -86,3 +92,15 @@ class Reader(Recognizer):
         shapes.update((name, (batch_size,)) for name in self._inputs)
         shapes.update((name, (batch_size, hidden)) for name, hidden in self._states.items())
         return [mx.io.DataDesc(name, shape) for name, shape in shapes.items()]
+
+
+def _check_shapes(symbol: "mx.sym.Symbol", inputs: List["mx.io.DataDesc"], params: Arrays) -> None:
+    """Refuse a network whose parameters have other shapes, or whose layers are huge, before MXNet takes the memory."""
+    layers = symbol.get_internals()
+    arg_shapes, shapes, aux_shapes = layers.infer_shape_partial(**{each.name: each.shape for each in inputs})
+    found = {**{name: array.shape for name, array in params.items()}, **{each.name: each.shape for each in inputs}}
+    names = [*symbol.list_arguments(), *symbol.list_auxiliary_states()]
+    if any(found[name] != shape for name, shape in zip(names, [*arg_shapes, *aux_shapes])):
+        raise ValueError("other shapes")
+    if sum(map(math.prod, shapes)) - sum(map(math.prod, arg_shapes)) > _MOST_VALUES:
+        raise ValueError("huge layers")

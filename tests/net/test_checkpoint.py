@@ -234,7 +234,7 @@ class TestWithoutManifest:
     def test_symbol_with_an_operator_that_is_not_there_is_refused(self, unlisted, tmp_path):
         path = tmp_path / "ocr-symbol.json"
         path.write_text(path.read_text().replace('"FullyConnected"', '"NoSuchOperator"'))
-        with pytest.raises(OCRError, match=f"^{path}: cut off, or not an MXNet symbol"):
+        with pytest.raises(OCRError, match=f"^{path}: cut off, or not a symbol of this MXNet"):
             load_checkpoint(unlisted)
 
     def test_symbol_of_another_kind_is_refused(self, unlisted, tmp_path):
