@@ -135,7 +135,7 @@ def test_shapes(network):
     for width in (40, 57):
         steps = override(recipe, [("image.width", width)]).time_steps
         _, shapes, _ = symbol.infer_shape(data=(7, width, HEIGHT), widths=(7,), label=(7, 2))
-        assert shapes == [(steps, 7, 11), (7,)]
+        assert shapes == [(7, steps, 11), (7,)]
         _, shapes, _ = inference_symbol(symbol).infer_shape(data=(7, width, HEIGHT), widths=(7,))
         assert shapes == [(steps, 7, 11)]
 

@@ -81,7 +81,7 @@ class TestOutputs:
         assert recipe.time_steps == steps
         symbol = training_symbol(recipe)
         _, shapes, _ = symbol.infer_shape(data=(7, WIDTH, HEIGHT), label=(7, 2))
-        assert shapes == [(steps, 7, 5), (7,)]
+        assert shapes == [(7, steps, 5), (7,)]
         _, shapes, _ = inference_symbol(symbol).infer_shape(data=(7, WIDTH, HEIGHT))
         assert shapes == [(steps, 7, 5)]
 
@@ -89,7 +89,7 @@ class TestOutputs:
         recipe = small_recipe(image__width=27, image__height=11, network__convolutions=ONE * 2)
         _, shapes, _ = training_symbol(recipe).infer_shape(data=(2, 27, 11), label=(2, LABEL_WIDTH))
         assert recipe.time_steps == 6
-        assert shapes == [(6, 2, 5), (2,)]
+        assert shapes == [(2, 6, 5), (2,)]
 
     def test_probabilities_sum_to_one_and_have_no_gradient(self):
         recipe = small_recipe()
@@ -107,7 +107,8 @@ class TestOutputs:
         executor = symbol.simple_bind(mx.cpu(), data=data.shape, grad_req="null")
         executor.copy_params_from(*split(params))
         (output,) = executor.forward(data=mx.nd.array(data))
-        np.testing.assert_allclose(output.asnumpy(), run(recipe, params, data, labels)[0][0], atol=1e-6)
+        by_sample = run(recipe, params, data, labels)[0][0]
+        np.testing.assert_allclose(output.asnumpy().swapaxes(0, 1), by_sample, atol=1e-6)
 
 
 class TestDropout:
@@ -179,7 +180,7 @@ class TestModule:
         batches = [(data, labels), (data[:2], labels[:2]), (data[2:], labels[2:]), (data[:1], labels[:1])]
         whole, *parts = self.outputs_and_gradients(recipe, params, batches, mx.cpu())
         for part, samples in zip(parts, (slice(2), slice(2, 6), slice(1))):
-            np.testing.assert_allclose(part[0], whole[0][:, samples], atol=1e-5)
+            np.testing.assert_allclose(part[0], whole[0][samples], atol=1e-5)
             np.testing.assert_allclose(part[1], whole[1][samples], atol=1e-4)
             np.testing.assert_allclose(part[2], whole[2][samples], atol=1e-5)
 
@@ -192,6 +193,6 @@ class TestModule:
             self.outputs_and_gradients(recipe, params, [batch], contexts)
             for contexts in (mx.cpu(), [mx.cpu(0), mx.cpu(1)])
         )
-        assert [array.shape for array in two] == [(recipe.time_steps, samples, 5), (samples,), batch[0].shape]
+        assert [array.shape for array in two] == [(samples, recipe.time_steps, 5), (samples,), batch[0].shape]
         for array, expected in zip(two, one):
             np.testing.assert_allclose(array, expected, atol=1e-4)

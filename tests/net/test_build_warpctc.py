@@ -127,4 +127,4 @@ np.save(sys.argv[3], Reader(load_checkpoint(sys.argv[1])).probabilities(np.load(
             check=False,
         )
         assert finished.returncode == 0, finished.stderr.decode()
-        np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-5)
+        np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected.swapaxes(0, 1), atol=1e-5)

@@ -25,7 +25,7 @@ def test_a_training_step(name):
     assert width >= least_size(recipe.network.shrinkage(0))
     texts = [recipe.text.alphabet[:3], recipe.text.alphabet[1:3]]
     images = np.random.default_rng(0).integers(0, 256, (2, recipe.image.height, width), np.uint8)
-    samples = OCRIter([Batch(images, texts, np.array([width, width]))], recipe, 1)
+    samples = OCRIter([Batch(images, texts, np.array([width, width]))], recipe)
     batch = samples.next()
     module = mx.mod.Module(training_symbol(recipe), [d.name for d in samples.provide_data], ["label"])
     module.bind(batch.provide_data, batch.provide_label)
@@ -38,6 +38,6 @@ def test_a_training_step(name):
         module.update()
         probabilities, cost = (output.asnumpy() for output in module.get_outputs())
         costs.append(cost.sum())
-    assert probabilities.shape == (STEPS[name], 2, CLASSES[name])
+    assert probabilities.shape == (2, STEPS[name], CLASSES[name])
     np.testing.assert_allclose(probabilities.sum(axis=2), 1, atol=1e-5)
     assert np.isfinite(costs).all() and costs[1] < costs[0]
