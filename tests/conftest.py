@@ -1,11 +1,24 @@
 """What several test modules share."""
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 from fontTools import subset
 from fontTools.ttLib import TTFont
+
+if sys.version_info >= (3, 13):
+
+    class _NoMXNet:
+        """Skips what imports MXNet, be it a module of tests or a single one."""
+
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "ocr_lib.mx":
+                pytest.skip("MXNet 1.9.1 runs on Python 3.8 to 3.12", allow_module_level=True)
+
+    sys.meta_path.insert(0, _NoMXNet)
 
 FONT_DIR = Path(__file__).parent.parent / "font"
 

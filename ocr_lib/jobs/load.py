@@ -1,20 +1,22 @@
 """Opening a recognizer, whatever it is stored as."""
 
 from pathlib import Path
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 from ocr_lib.errors import OCRError
 from ocr_lib.installation import how_to_install
-from ocr_lib.net.manifest import Epoch
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
+
+if TYPE_CHECKING:
+    from ocr_lib.net.manifest import Epoch
 
 MODEL = ".onnx"
 
 
 def load(
     name: Union[str, Path] = "ocr",
-    epoch: Optional[Epoch] = None,
+    epoch: Optional["Epoch"] = None,
     *,
     batch_size: int = 128,
     decode: Decoder = best_path,
