@@ -2,11 +2,25 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.net.manifest import FORMAT, Manifest, Saved, claim, read_manifest, read_recipe, verified, write_manifest
+from ocr_lib.net.manifest import (
+    FORMAT,
+    Manifest,
+    Saved,
+    check_free_prefix,
+    check_prefix,
+    files_at,
+    read_manifest,
+    read_recipe,
+    resumable,
+    temporary_files_at,
+    verified,
+    write_manifest,
+)
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import encode_json, override
 
@@ -137,40 +151,144 @@ class TestReadRecipe:
             read_recipe(str(tmp_path / "ocr"), None)
 
 
-class TestClaim:
-    @pytest.fixture
-    def taken(self, tmp_path):
-        write_manifest(str(tmp_path / "ocr"), manifest_of(WHOLE, "-0001.params", "-0002.params"))
-        return str(tmp_path / "ocr")
+# Of the classic example, which counts from 1 to 100, of MXNet's do_checkpoint, and of ours.
+OURS = ["-0000.params", "-0007.states", "-0123-batch000045.params", "-12345.params", "-manifest.json", "-recipe.json"]
+CLASSIC = ["-0001.params", "-0100.params", "-symbol.json"]
+OTHERS = [
+    "-0001.params.bak",
+    "-001.params",
+    "-0001.json",
+    "-int8-0001.params",
+    "-int8-symbol.json",
+    "-log",
+    "-manifest.jsonl",
+    "-symbol.json.orig",
+    ".onnx",
+    "-x0001.params",
+    "2-0001.params",
+]
 
-    def test_a_free_prefix(self, tmp_path):
-        assert claim(str(tmp_path / "ocr"), resume=False, overwrite=False) is None
-        assert claim(str(tmp_path / "new" / "ocr"), resume=False, overwrite=True) is None
 
-    @pytest.mark.parametrize("how", [{"resume": True, "overwrite": False}, {"resume": False, "overwrite": True}])
-    def test_a_run_is_taken_over_when_asked(self, taken, how):
-        assert claim(taken, **how).saved == WHOLE
+@pytest.fixture
+def prefix(tmp_path):
+    return str(tmp_path / "ocr")
 
-    def test_a_run_is_not_overwritten_unasked(self, taken):
+
+def put(prefix, suffixes):
+    for suffix in suffixes:
+        Path(prefix + suffix).write_text(suffix)
+
+
+class TestFilesAt:
+    def test_of_any_checkpoint_and_of_nothing_else(self, prefix, tmp_path):
+        assert files_at(prefix) == files_at(str(tmp_path / "none" / "ocr")) == []
+        put(prefix, [*OURS, *CLASSIC, *OTHERS])
+        assert files_at(prefix) == sorted({*OURS, *CLASSIC})
+        assert files_at(f"{prefix}-int8") == ["-0001.params", "-symbol.json"]
+        assert files_at(f"{prefix}2") == ["-0001.params"]
+        assert files_at(str(tmp_path / "oc")) == []
+
+    def test_beside_the_caller(self, prefix, tmp_path, monkeypatch):
+        put(prefix, CLASSIC)
+        monkeypatch.chdir(tmp_path)
+        assert files_at("ocr") == files_at("./ocr") == sorted(CLASSIC)
+
+    @pytest.mark.parametrize("name", ["[a-z]*", "o?r", "*", "ocr.v2", "ocr-1", "ö c r", "-0001.params"])
+    def test_names_that_mean_something_elsewhere(self, prefix, tmp_path, name):
+        put(prefix, CLASSIC)
+        assert files_at(str(tmp_path / name)) == temporary_files_at(str(tmp_path / name)) == []
+        put(str(tmp_path / name), CLASSIC)
+        assert files_at(str(tmp_path / name)) == sorted(CLASSIC)
+
+    def test_temporary_ones_are_those_of_this_prefix(self, tmp_path):
+        left = [f".{name}.tmp" for name in ("ocr-0001.params", "ocr-symbol.json", "ocr-0003-batch000009.states")]
+        others = [".ocr-int8-0001.params.tmp", ".ocr-0001.params", "ocr-0001.params.tmp", ".ocr-notes.tmp", ".cr-1.tmp"]
+        for name in [*left, *others]:
+            (tmp_path / name).touch()
+        assert sorted(path.name for path in temporary_files_at(str(tmp_path / "ocr"))) == sorted(left)
+        assert files_at(str(tmp_path / "ocr")) == []
+
+
+class TestCheckFreePrefix:
+    def test_a_free_one(self, prefix, tmp_path):
+        put(prefix, OTHERS)
+        check_free_prefix(prefix)
+        check_free_prefix(str(tmp_path / "new" / "ocr"))
+
+    @pytest.mark.parametrize(
+        "suffixes, said",
+        [
+            (["-0100.params"], "-0100.params is there"),
+            (["-symbol.json"], "-symbol.json is there"),
+            (["-recipe.json"], "-recipe.json is there"),
+            (["-0003-batch000001.states"], "-0003-batch000001.states is there"),
+            (CLASSIC, "-0001.params, {0}-0100.params, {0}-symbol.json are there"),
+            (
+                [*CLASSIC, "-0002.params", "-0003.params"],
+                "-0001.params, {0}-0002.params, {0}-0003.params and 2 others are",
+            ),
+        ],
+    )
+    def test_any_file_of_a_checkpoint_is_somebodys(self, prefix, suffixes, said):
+        put(prefix, suffixes)
+        with pytest.raises(OCRError) as refused:
+            check_free_prefix(prefix)
+        message = str(refused.value)
+        assert message.startswith(prefix + said.format(prefix))
+        assert message.endswith(
+            "a checkpoint without a manifest: --overwrite begins anew, another --prefix leaves it alone"
+        )
+
+    def test_a_run(self, prefix):
+        write_manifest(prefix, manifest_of(WHOLE, "-0001.params", "-0002.params"))
+        there = f"^{prefix}-manifest.json is there, with 2 epochs trained: "
         with pytest.raises(
-            OCRError, match="ocr-manifest.json is there, with 2 epochs trained: --resume .* --overwrite"
+            OCRError, match=f"{there}--resume goes on, --overwrite begins anew, another --prefix leaves"
         ):
-            claim(taken, resume=False, overwrite=False)
+            check_free_prefix(prefix)
+        with pytest.raises(OCRError, match=f"{there}--overwrite begins anew, another --out leaves it alone$"):
+            check_free_prefix(prefix, "--out")
 
-    def test_nothing_to_resume(self, tmp_path):
-        with pytest.raises(OCRError, match="ocr-manifest.json: nothing to resume"):
-            claim(str(tmp_path / "ocr"), resume=True, overwrite=False)
+    def test_one_of_8_bits_can_not_go_on(self, prefix):
+        write_manifest(prefix, Manifest(FORMAT, {}, WHOLE, "-0001.params", "-0002.params", "", {}))
+        with pytest.raises(OCRError, match="-manifest.json is there, with 2 epochs trained: --overwrite"):
+            check_free_prefix(prefix)
 
-    @pytest.mark.parametrize("overwrite", [False, True])
-    def test_one_of_8_bits_can_be_overwritten_alone(self, tmp_path, overwrite):
-        prefix = str(tmp_path / "ocr")
-        manifest = Manifest(FORMAT, {}, WHOLE, "-0001.params", "-0002.params", "", {})
-        write_manifest(prefix, manifest)
-        with pytest.raises(OCRError, match=f"^{prefix} is of 8 bits, which can't be trained: resume what it was made"):
-            claim(prefix, resume=True, overwrite=overwrite)
-        assert claim(prefix, resume=False, overwrite=True) == manifest
+    def test_a_damaged_manifest_is_named(self, prefix):
+        put(prefix, ["-manifest.json"])
+        with pytest.raises(OCRError, match=f"^{prefix}-manifest.json: "):
+            check_free_prefix(prefix)
 
+
+class TestCheckPrefix:
     def test_a_folder_is_no_prefix(self, tmp_path):
         for prefix in (str(tmp_path), f"{tmp_path}/", f"{tmp_path}/new/", "", "."):
-            with pytest.raises(OCRError, match="is a folder: give the beginning of a file name, as in .*ocr"):
-                claim(prefix, resume=False, overwrite=False)
+            for check in (check_prefix, check_free_prefix, resumable):
+                with pytest.raises(
+                    OCRError, match="^--prefix .* is a folder: give the beginning of a file name, as in .*ocr"
+                ):
+                    check(prefix)
+        with pytest.raises(OCRError, match=f"^--out {tmp_path} is a folder"):
+            check_prefix(str(tmp_path), "--out")
+
+
+class TestResumable:
+    def test_a_run(self, prefix):
+        manifest = manifest_of(WHOLE, "-0001.params", "-0002.params")
+        write_manifest(prefix, manifest)
+        assert resumable(prefix) == manifest
+
+    @pytest.mark.parametrize("suffixes", [[], CLASSIC])
+    def test_nothing_that_could_go_on(self, prefix, suffixes):
+        put(prefix, suffixes)
+        with pytest.raises(
+            OCRError, match=f"^{prefix}-manifest.json: no such file, so there is no run that could go on"
+        ):
+            resumable(prefix)
+
+    def test_one_of_8_bits(self, prefix):
+        write_manifest(prefix, Manifest(FORMAT, {}, WHOLE, "-0001.params", "-0002.params", "", {}))
+        with pytest.raises(
+            OCRError, match=f"^{prefix} is of 8 bits, which can't be trained: take the checkpoint that it"
+        ):
+            resumable(prefix)
