@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.files import atomic_path, sha256, write_atomic
+from ocr_lib.files import atomic_path, check_free, sha256, write_atomic
 
 
 def names(folder):
@@ -77,6 +77,36 @@ def test_names_a_file_that_cannot_be_written(tmp_path):
 def test_a_temporary_file_that_nobody_wrote_is_an_error(tmp_path):
     with pytest.raises(OCRError, match="file can't be written: No such file"), atomic_path(tmp_path / "file"):
         pass
+
+
+class TestCheckFree:
+    def test_where_nothing_is(self, tmp_path):
+        for path in tmp_path / "new", tmp_path / "no" / "such" / "folder":
+            check_free(path)
+            check_free(path, overwrite=True)
+        assert names(tmp_path) == []
+
+    @pytest.mark.parametrize("data", [b"", b"somebody's"])
+    def test_a_file_is_somebodys(self, tmp_path, data):
+        path = tmp_path / "file"
+        path.write_bytes(data)
+        with pytest.raises(
+            OCRError, match=f"^{path} is there already: --overwrite replaces it, another name leaves it"
+        ):
+            check_free(path)
+        check_free(path, overwrite=True)
+        assert path.read_bytes() == data
+
+    def test_so_is_a_link_to_nothing(self, tmp_path):
+        path = tmp_path / "link"
+        path.symlink_to(tmp_path / "gone")
+        with pytest.raises(OCRError, match="link is there already"):
+            check_free(path)
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_a_folder_is_never_replaced(self, tmp_path, overwrite):
+        with pytest.raises(OCRError, match=f"^{tmp_path} is a folder: give the name of a file$"):
+            check_free(tmp_path, overwrite)
 
 
 def test_sha256_of_files_and_bytes(tmp_path):
