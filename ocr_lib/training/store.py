@@ -12,6 +12,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import Arrays, load_arrays
 from ocr_lib.net.manifest import (
     FORMAT,
+    MANIFEST,
     RECIPE,
     SYMBOL,
     Manifest,
@@ -146,7 +147,7 @@ class Store:
         """Let the manifest count; of the files that are known, or were replaced, it leaves those that it names."""
         self._manifest = manifest
         write_manifest(self.prefix, manifest)
-        for suffix in (self._stale | known) - set(manifest.files):
+        for suffix in (self._stale | known) - {MANIFEST, *manifest.files}:
             self._path(suffix).unlink(missing_ok=True)
         self._stale = set()
 

@@ -36,7 +36,7 @@ def hashes(prefix):
 
 def test_takes_the_last_the_best_and_what_resuming_needs(old, new):
     before = hashes(old)
-    store = Store(old, read_manifest(old), resume=True)
+    store = Store(old, read_manifest(old))
     progress, arrays = store.progress(), store.last_arrays()
     store.branch(new)
     kept = ["0002.params", "0004.params", "0004.states", "manifest.json", "recipe.json", "symbol.json"]
@@ -46,7 +46,7 @@ def test_takes_the_last_the_best_and_what_resuming_needs(old, new):
     assert [saved.epoch for saved in there.saved] == [2, 4]
     assert set(there.files) == {f"-{name}" for name in kept if "manifest" not in name}
     assert store.prefix == new and store.progress() == progress and store.best().epoch == 2
-    again = Store(new, there, resume=True)
+    again = Store(new, there)
     assert again.progress() == progress
     for kind, named in again.last_arrays().items():
         assert {name: array.asnumpy().tolist() for name, array in named.items()} == {
@@ -58,7 +58,7 @@ def test_takes_the_last_the_best_and_what_resuming_needs(old, new):
 
 def test_commits_go_to_the_new_prefix_alone(old, new):
     before = hashes(old)
-    store = Store(old, read_manifest(old), resume=True)
+    store = Store(old, read_manifest(old))
     store.branch(new)
     checkpoint = load_checkpoint(old)
     params = {f"arg:{name}": array for name, array in checkpoint.arg_params.items()}
@@ -73,10 +73,11 @@ def test_commits_go_to_the_new_prefix_alone(old, new):
 def test_replaces_a_run(old, new, tmp_path):
     (tmp_path / "new").mkdir()
     save(new, mark_recipe("9876543210"), mark_params(), (1, 2, 7), (1.0, 0.0, 0.0))
-    store = Store(old, read_manifest(old), resume=True)
-    store.branch(new, read_manifest(new))
+    store = Store(old, read_manifest(old))
+    store.branch(new)
     assert not any("0001" in name or "0007" in name for name in names(new))
     assert load_checkpoint(new).recipe == mark_recipe()
+    assert [saved.epoch for saved in read_manifest(new).saved] == [2, 4]
 
 
 def test_a_damaged_file_is_named_and_nothing_is_replaced(old, new, tmp_path):
@@ -85,15 +86,15 @@ def test_a_damaged_file_is_named_and_nothing_is_replaced(old, new, tmp_path):
     before = hashes(new)
     path = tmp_path / "old" / "ocr-0002.params"
     path.write_bytes(path.read_bytes()[:-1])
-    store = Store(old, read_manifest(old), resume=True)
+    store = Store(old, read_manifest(old))
     with pytest.raises(OCRError, match=f"^{path}: the file is not what"):
-        store.branch(new, read_manifest(new))
+        store.branch(new)
     assert hashes(new) == before
 
 
 def test_a_kill_amidst_leaves_no_run_there(old, new, monkeypatch):
     monkeypatch.setattr("ocr_lib.training.store.write_manifest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    store = Store(old, read_manifest(old), resume=True)
+    store = Store(old, read_manifest(old))
     with pytest.raises(KeyboardInterrupt):
         store.branch(new)
     assert read_manifest(new) is None and read_manifest(old) is not None
