@@ -11,12 +11,12 @@ PAIRS = [("abc", "abc"), ("ab", "a"), ("a b", "a c"), ("cab", "")]
 
 
 def outputs(texts, steps=9):
-    """Return probabilities (T, N, C) that read as these texts."""
-    probabilities = np.full((steps, len(texts), ALPHABET.num_classes), 0.01, np.float32)
+    """Return probabilities (N, T, C) that read as these texts."""
+    probabilities = np.full((len(texts), steps, ALPHABET.num_classes), 0.01, np.float32)
     for n, text in enumerate(texts):
         for t in range(steps):
             known = ALPHABET.encode(text)
-            probabilities[t, n, known[t // 2] if t % 2 == 0 and t // 2 < len(known) else 0] = 1
+            probabilities[n, t, known[t // 2] if t % 2 == 0 and t // 2 < len(known) else 0] = 1
     return mx.nd.array(probabilities)
 
 

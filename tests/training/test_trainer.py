@@ -1,8 +1,10 @@
 import csv
+import itertools
 import logging
 import math
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -34,23 +36,21 @@ class Run:
         ranges = list(epoch_ranges(training.epoch_size, training.batch_size))
         self.batches = batches or toy_batches(self.recipe, "train", ranges)
         fixed = toy_batches(self.recipe, "validation", epoch_ranges(training.validation_size, training.batch_size))
-        store = Store(self.prefix, read_manifest(self.prefix), resume)
+        store = Store(self.prefix, read_manifest(self.prefix) if resume else None)
         self.progress = store.progress() or Progress()
         self.trainer = Trainer(
             self.recipe,
-            OCRIter(self._endless(self.progress.batch), self.recipe, len(ranges)),
-            OCRIter(fixed, self.recipe, len(fixed), pad=True),
+            OCRIter(self._begin, self.recipe, len(ranges), self.progress.epoch, self.progress.batch),
+            OCRIter(fixed, self.recipe),
             store,
             self.progress,
             [mx.cpu()],
             pretrained,
         )
 
-    def _endless(self, first):
-        position = first
-        while True:
+    def _begin(self, epoch, done):
+        for position in itertools.count(done):
             yield self.batches[position % len(self.batches)]
-            position += 1
 
     def __call__(self, **limits):
         log = TrainingLog(self.log_dir, self.progress.updates)
@@ -106,7 +106,7 @@ def test_a_partial_batch_counts_its_samples_once(tmp_path):
     run()
     trained = load_checkpoint(run.prefix, 1)
     alone = mx.mod.Module(training_symbol(run.recipe), label_names=["label"])
-    batch = OCRIter(eight, toy_recipe(), 1).next()
+    batch = OCRIter(eight, toy_recipe()).next()
     alone.bind(batch.provide_data, batch.provide_label)
     mx.random.seed(run.recipe.seed)
     alone.init_params(mx.init.Xavier(factor_type="in", magnitude=2.34))
@@ -164,7 +164,7 @@ def test_stops_at_the_target(tmp_path):
 
 def test_stops_when_the_time_is_up_and_validates(tmp_path):
     run = Run(tmp_path)
-    assert run(seconds=0) is None
+    assert run(deadline=time.monotonic()) is None
     manifest = read_manifest(run.prefix)
     assert [(saved.epoch, saved.batch) for saved in manifest.saved] == [(0, 1)]
     assert "accuracy" in manifest.saved[0].metrics

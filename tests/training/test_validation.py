@@ -32,12 +32,12 @@ class Told:
     def forward(self, batch, is_train):
         self.is_train.append(is_train)
         count, width = batch.data[0].shape[:2]
-        ids = np.full((width // POOL, count), BLANK)
+        ids = np.full((count, width // POOL), BLANK)
         costs = np.full(count, 1e6)  # where a row only pads
-        ids[:, count - batch.pad :] = 5
+        ids[count - batch.pad :] = 5
         for n in range(count - batch.pad):
             label = self._recipe.alphabet.encode(next(self._reads))
-            ids[: 2 * len(label) : 2, n] = label
+            ids[n, : 2 * len(label) : 2] = label
             costs[n] = next(self._costs)
         probabilities = np.eye(self._recipe.alphabet.num_classes)[ids]
         self._outputs = [mx.nd.array(array) for array in (probabilities, costs)]
@@ -46,28 +46,29 @@ class Told:
         return self._outputs
 
 
-def samples_of(recipe, texts, widths):
+def samples_of(recipe, texts, widths, least_rows=1):
     batches = []
     for start in range(0, len(texts), BATCH):
         part = widths[start : start + BATCH]
         images = np.full((len(part), HEIGHT, max(part)), 255, np.uint8)
         batches.append(Batch(images, texts[start : start + BATCH], np.array(part)))
-    return OCRIter(batches, recipe, len(batches), pad=True)
+    return OCRIter(batches, recipe, least_rows=least_rows)
 
 
-def validated(texts, reads, widths, costs=None, fixed=None, **options):
+def validated(texts, reads, widths, costs=None, fixed=None, least_rows=1, **options):
     recipe = recipe_of(fixed)
     module = Told(recipe, reads, costs or [0] * len(texts))
-    found = validate(module, samples_of(recipe, texts, widths), recipe, **options)
+    found = validate(module, samples_of(recipe, texts, widths, least_rows), recipe, **options)
     assert set(module.is_train) == {False}
     return found
 
 
+@pytest.mark.parametrize("least_rows", [1, BATCH])
 @pytest.mark.parametrize("fixed", [None, 20])
-def test_figures_are_those_of_all_samples_without_padding(fixed):
+def test_figures_are_those_of_all_samples_without_padding(fixed, least_rows):
     texts = ["12", "3", "45", "6", "78", "9"]
     reads = ["12", "3", "44", "6", "7", "9"]
-    found = validated(texts, reads, [20] * 6, costs=[1, 2, 3, 4, 5, 0.5], fixed=fixed)
+    found = validated(texts, reads, [20] * 6, costs=[1, 2, 3, 4, 5, 0.5], fixed=fixed, least_rows=least_rows)
     assert found.confusions == [Confusion("5", "4", 1), Confusion("8", "", 1)]
     figures = found.figures
     assert figures["accuracy"] == pytest.approx(4 / 6)
