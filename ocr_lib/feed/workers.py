@@ -1,21 +1,20 @@
 """Worker processes: tasks in, results out in the tasks' order, whatever happens to a worker."""
 
-import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
-import traceback
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Callable, Deque, Generic, Iterable, Iterator, Optional, Sequence, TypeVar
 
-from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
+from ocr_lib.feed.processes import Pickler, start_process
+from ocr_lib.feed.worker import MODULES, WorkerError, serve
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -24,17 +23,18 @@ MAX_ATTEMPTS = 5
 _PREFETCH_PER_WORKER = 3
 _WINDOW_S = 1.0
 _WAITING_SHARE = 0.01
-
-
-class WorkerError(Exception):
-    """The cause of an exception that came from a worker: its traceback there, as text."""
+_GUESSES = {
+    -signal.SIGKILL: ": is the memory full, or does something kill them?",
+    1: ": what they print above says why",  # as Python ends with an exception
+}
 
 
 class OrderedPool(Generic[Task, Result]):
-    """Runs ``make_work()(task)`` in processes of its own, for a stream of tasks.
+    """Runs ``make_work()(task)`` in processes of its own, for streams of tasks.
 
     A dead worker costs time and nothing else: another takes its place and does its task again. An exception in a worker
-    reaches the caller as it is. Workers end with their parent, even one that is killed.
+    reaches the caller as it is. Workers end with their parent, even one that is killed. They don't import the main
+    module, so a script needs no ``if __name__ == "__main__"``.
 
     Each worker has a pipe of its own, and a thread here that hands it tasks and waits. So the end of a worker is seen
     at once as the end of its pipe, even when it dies with half of a result written (where `ProcessPoolExecutor`, whose
@@ -43,7 +43,8 @@ class OrderedPool(Generic[Task, Result]):
     Parameters
     ----------
     make_work : callable
-        Called once in every worker, returns the function that does a task. It must pickle, as tasks and results must.
+        Called once in every worker, returns the function that does a task. It must pickle, as tasks and results must,
+        and take nothing from the main module.
     num_workers : int, optional
         Processes to run. Left out, it is one at first, and another whenever results were waited for, up to the number
         of cores.
@@ -55,7 +56,7 @@ class OrderedPool(Generic[Task, Result]):
     Raises
     ------
     OCRError
-        If `num_workers` is less than 1.
+        If `num_workers` is less than 1, `make_work` is of the main module, or no process can be started.
     """
 
     def __init__(
@@ -69,10 +70,12 @@ class OrderedPool(Generic[Task, Result]):
             raise OCRError(f"--num_proc must be at least 1, not {num_workers}")
         self._max_workers = num_workers or os.cpu_count() or 1
         self._prefetch = self._max_workers * _PREFETCH_PER_WORKER
-        self._futures: Deque[Future[Result]] = deque()
         self._threads = ThreadPoolExecutor(self._max_workers)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        self._start_worker: Callable[[], _Worker] = partial(_Worker, make_work, preload, niceness)
+        pickled = bytes(Pickler.dumps(make_work))
+        self._start_worker: Callable[[], _Worker] = partial(_Worker, pickled, preload, niceness)
+        self._growing = threading.Lock()
+        self._closed = False
         self.num_workers = 0
         for _ in range(num_workers or 1):
             self._grow()
@@ -80,34 +83,42 @@ class OrderedPool(Generic[Task, Result]):
     def map(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield the result of each task, in order, working a bounded number of tasks ahead.
 
-        One call of it can be under way at a time.
+        Several such streams may be read by turns, and each may be left at any time.
 
         Raises
         ------
         OCRError
-            If one worker after another dies of the same task.
+            If one worker after another dies of the same task, or a task has something of the main module.
+        RuntimeError
+            If the pool is closed.
         """
         remaining = iter(tasks)
+        futures: Deque[Future[Result]] = deque()
+
+        def submit(count: int) -> None:
+            futures.extend(self._threads.submit(self._do, task) for task in islice(remaining, count))
+
         try:
-            self._submit(islice(remaining, self._prefetch))
+            submit(self._prefetch)
             window, waited = None, 0.0  # from the first result on, as that takes as long as a worker takes to start
-            while self._futures:
+            while futures:
                 began = time.perf_counter()
-                result = self._futures.popleft().result()
+                result = futures.popleft().result()
                 now = time.perf_counter()
                 waited += now - began
                 if window is None or now - window >= _WINDOW_S:
                     if window is not None and waited > _WAITING_SHARE * (now - window):
                         self._grow()
                     window, waited = now, 0.0
-                self._submit(islice(remaining, 1))
+                submit(1)
                 yield result
         finally:
-            self._drop_pending()
+            for future in futures:
+                future.cancel()
 
     def close(self) -> None:
         """Stop the workers once they have finished the tasks in their hands; the others are dropped."""
-        self._drop_pending()
+        self._closed = True
         self._threads.shutdown()
         while not self._idle.empty():
             self._idle.get().close()
@@ -119,20 +130,16 @@ class OrderedPool(Generic[Task, Result]):
         self.close()
 
     def _grow(self) -> None:
-        if self.num_workers < self._max_workers:
-            self._idle.put(self._start_worker())
-            self.num_workers += 1
-
-    def _submit(self, tasks: Iterable[Task]) -> None:
-        self._futures.extend(self._threads.submit(self._do, task) for task in tasks)
-
-    def _drop_pending(self) -> None:
-        while self._futures:
-            self._futures.pop().cancel()
+        with self._growing:
+            if self.num_workers < self._max_workers:
+                self._idle.put(self._start_worker())
+                self.num_workers += 1
 
     def _do(self, task: Task) -> Result:
         worker = self._idle.get()
         try:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
             return worker.do(task)
         finally:
             self._idle.put(worker)
@@ -141,21 +148,17 @@ class OrderedPool(Generic[Task, Result]):
 class _Worker(Generic[Task, Result]):
     """A worker process seen from its parent, and the next one when it dies."""
 
-    def __init__(
-        self, make_work: Callable[[], Callable[[Task], Result]], preload: Sequence[str], niceness: int
-    ) -> None:
+    def __init__(self, make_work: bytes, preload: Sequence[str], niceness: int) -> None:
         self._make_work = make_work
+        self._preload = (*MODULES, *preload)
         self._niceness = niceness
-        # Workers of a fork server start within milliseconds and share the modules it has imported.
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        self._context: Any = multiprocessing.get_context(method)
-        self._context.set_forkserver_preload([__name__, *preload])
         self._start()
 
     def do(self, task: Task) -> Result:
         """Have a task done; its exception is raised as it is."""
+        pickled = Pickler.dumps(task)
         for _ in range(MAX_ATTEMPTS):
-            answer = self._ask(task)
+            answer = self._ask(pickled)
             if answer is not None:
                 result, error, where = answer
                 if error is not None:
@@ -165,8 +168,8 @@ class _Worker(Generic[Task, Result]):
             exit_code = self._process.exitcode
             self._start()
         raise OCRError(
-            f"{MAX_ATTEMPTS} worker processes in a row died of one task, the last with exit code {exit_code}: "
-            "is the memory full, or does something kill them?"
+            f"{MAX_ATTEMPTS} worker processes in a row died of one task, the last with exit code {exit_code}"
+            + _GUESSES.get(exit_code, "")
         )
 
     def close(self) -> None:
@@ -174,41 +177,14 @@ class _Worker(Generic[Task, Result]):
         self._connection.close()
         self._process.join()
 
-    def _ask(self, task: Task) -> Any:
+    def _ask(self, pickled: memoryview) -> Any:
         try:
-            self._connection.send(task)
+            self._connection.send_bytes(pickled)
             return self._connection.recv()
         except (EOFError, OSError):
             return None
 
     def _start(self) -> None:
-        self._connection, theirs = self._context.Pipe()
-        self._process = self._context.Process(
-            target=_serve, args=(self._make_work, self._niceness, theirs), daemon=True
-        )
-        # Processes started under a blocked SIGINT never see Ctrl-C: only the parent acts on it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            theirs.close()
-
-
-def _serve(make_work: Callable[[], Callable[[Task], Result]], niceness: int, connection: Connection) -> None:
-    """Answer tasks until the other end of the pipe is closed, be it that the parent is gone."""
-    os.nice(niceness)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    work: Optional[Callable[[Task], Result]] = None
-    with contextlib.suppress(EOFError, ConnectionError):
-        while True:
-            task = connection.recv()
-            try:
-                if work is None:
-                    work = make_work()
-                answer = work(task), None, None
-            except Exception as error:
-                connection.send((None, error, traceback.format_exc()))
-            else:
-                connection.send(answer)
+        self._connection, theirs = multiprocessing.Pipe()
+        with theirs:
+            self._process = start_process(serve, (self._make_work, self._niceness, theirs), self._preload)

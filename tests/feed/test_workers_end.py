@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.feed.work import (
     is_alive,
     make_deadly_work,
     make_pid_of,
+    make_slow_notes,
     wait_until_gone,
 )
 
@@ -42,6 +44,18 @@ def test_a_task_survives_its_worker(tmp_path, die, deaths):
     with OrderedPool(partial(make_deadly_work, tmp_path, deaths, die), 2) as pool:
         assert list(pool.map(range(20))) == list(range(20))
     assert len(list(tmp_path.iterdir())) == deaths
+
+
+def test_a_fork_server_that_is_killed_is_replaced():
+    with OrderedPool(make_pid_of, 2) as pool:
+        results = pool.map(range(60))
+        pids = {pid for _, pid in (next(results) for _ in range(20))}
+        (server,) = {int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in pids}
+        for pid in {server} | pids:
+            os.kill(pid, signal.SIGKILL)
+        rest = list(results)
+    assert [task for task, _ in rest] == list(range(20, 60))
+    assert rest[-1][1] not in pids
 
 
 def test_a_task_that_kills_every_worker_is_given_up(tmp_path):
@@ -71,6 +85,13 @@ def test_closing_leaves_no_process(leave):
         pass
     assert len(pids) == 3
     assert not any(map(is_alive, pids))
+
+
+def test_closing_drops_the_tasks_that_no_worker_has_begun(tmp_path):
+    with OrderedPool(partial(make_slow_notes, tmp_path), 1) as pool:
+        stream = pool.map(range(10))
+        next(stream)
+    assert len(list(tmp_path.iterdir())) <= 2
 
 
 @pytest.fixture

@@ -54,6 +54,47 @@ def make_failing_work(error):
     return work
 
 
+def make_number_or_error():
+    return number_or_error
+
+
+def number_or_error(task):
+    """Return the number of a task that is one; of a text make an error."""
+    time.sleep(0.001)
+    if isinstance(task, str):
+        raise ValueError(task)
+    return task
+
+
+def make_last_words(action):
+    return partial(act, action)
+
+
+def act(action, task):
+    """Do what a worker had better not."""
+    if action == "exit":
+        sys.exit("no licence")
+    if action == "return a generator":
+        return (number for number in range(task))
+    if action == "raise what can't be made anew":
+        raise TwoArgumentsError("left", "right")
+    return None
+
+
+class TwoArgumentsError(Exception):
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+
+
+def make_slow_notes(directory):
+    return partial(note_slowly, directory)
+
+
+def note_slowly(directory, task):
+    (directory / str(task)).touch()
+    time.sleep(0.1)
+
+
 def make_nothing(message):
     raise LookupError(message)
 
@@ -83,6 +124,17 @@ def die_with_half_an_answer():
 
 def make_worker_report():
     return lambda task: (cv2.getNumThreads(), "mxnet" in sys.modules)
+
+
+def make_memory_report():
+    return memory_report
+
+
+def memory_report(task):
+    """Return whether this process and its parent have MXNet's library, and how many megabytes this one takes."""
+    maps, parents = (Path(f"/proc/{pid}/maps").read_text() for pid in (os.getpid(), os.getppid()))
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return "libmxnet" in maps, "libmxnet" in parents, pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def make_niceness():
