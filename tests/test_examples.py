@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import ocr_lib.mx  # noqa: F401  (this module is skipped where there is no MXNet)
 from ocr_lib.cli import generate
 from tests.conftest import FONT_DIR
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import ocr_lib.mx  # noqa: F401  (what imports this module is skipped where there is no MXNet)
+
 ROOT = Path(__file__).parents[1]
 COMMANDS = """
 import contextlib, io, json, sys
