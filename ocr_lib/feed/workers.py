@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from queue import SimpleQueue
-from typing import Any, Callable, Deque, Generic, Iterable, Iterator, Optional, Sequence, TypeVar
+from typing import Any, Callable, Deque, Dict, Generic, Iterable, Iterator, Optional, Sequence, TypeVar
 
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.processes import Pickler, start_process
@@ -23,7 +23,7 @@ MAX_ATTEMPTS = 5
 _PREFETCH_PER_WORKER = 3
 _WINDOW_S = 1.0
 _WAITING_SHARE = 0.01
-_GUESSES = {
+_GUESSES: Dict[Optional[int], str] = {
     -signal.SIGKILL: ": is the memory full, or does something kill them?",
     1: ": what they print above says why",  # as Python ends with an exception
 }
