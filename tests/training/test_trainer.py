@@ -188,6 +188,36 @@ def test_best_is_the_most_accurate_then_the_one_with_the_lowest_cer(tmp_path):
     assert len({e.validation["accuracy"] for e in history}) > 1
 
 
+def best_so_far(history):
+    """Return the epochs, counted from 1, whose validation was better than all before."""
+    figures = [(epoch.validation["accuracy"], -epoch.validation["cer"]) for epoch in history]
+    return {number + 1 for number in range(len(figures)) if all(figures[number] > other for other in figures[:number])}
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 9])
+def test_checkpoints_come_after_so_many_epochs_and_of_the_best_and_in_the_end(tmp_path, every):
+    settings = [("training.checkpoint_epochs", every), ("training.keep", 0), ("training.epoch_size", 96)]
+    run = Run(tmp_path, *settings, ("training.epochs", 7))
+    run()
+    manifest, history = read_manifest(run.prefix), run.progress.history
+    wanted = {7, *range(every, 8, every), *best_so_far(history)}
+    assert {saved.epoch for saved in manifest.saved} == wanted
+    assert len(best_so_far(history)) > 1
+    assert manifest.last == "-0007.params" and (tmp_path / "ocr-0007.states").exists()
+    for saved in manifest.saved:
+        assert saved.metrics == history[saved.epoch - 1].validation
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_so_many_are_kept_and_the_best(tmp_path, keep):
+    run = Run(tmp_path, ("training.keep", keep), ("training.epochs", 6), ("training.epoch_size", 64))
+    run()
+    best = max(best_so_far(run.progress.history))
+    kept = sorted({best, *range(7 - keep, 7)})
+    assert sorted(path.name for path in tmp_path.glob("*.params")) == [f"ocr-{epoch:04d}.params" for epoch in kept]
+    assert load_checkpoint(run.prefix, "best").params_path.name == f"ocr-{best:04d}.params"
+
+
 def test_divergence_is_named_and_earlier_checkpoints_stay(tmp_path):
     run = Run(tmp_path, ("training.optimizer", "sgd"), ("training.learning_rate", 1e30), ("training.clip_norm", 0.0))
     with pytest.raises(OCRError, match=r"diverged in epoch 0, batch \d+: the loss is (nan|inf)"):
