@@ -33,7 +33,7 @@ def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
     OCRError
         If the loss is warpctc and its library is not to be had.
     """
-    logits = _logits(recipe)  # (T', N, C)
+    logits = logits_symbol(recipe)  # (T', N, C)
     by_sample = mx.sym.transpose(mx.sym.softmax(logits, axis=-1), axes=(1, 0, 2))  # as MXNet expects of all outputs
     probabilities = mx.sym.BlockGrad(by_sample, name="softmax")  # (N, T', C)
     cost = ctc_cost(logits, mx.sym.Variable("label"), _time_steps(recipe), recipe.text.max_length, recipe.training.loss)
@@ -73,7 +73,8 @@ def inference_symbol(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
     return mx.sym.softmax(symbol.get_internals()[LOGITS], axis=-1)
 
 
-def _logits(recipe: Recipe) -> "mx.sym.Symbol":
+def logits_symbol(recipe: Recipe) -> "mx.sym.Symbol":
+    """Return the network of `training_symbol` up to its logits (T', N, C), without the loss."""
     network = recipe.network
     data = mx.sym.Variable("data")  # (N, T, F)
     widths = mx.sym.Variable("widths") if recipe.image.width is None else None  # (N,)

@@ -10,7 +10,7 @@ from ocr_lib.alphabet import DIGITS
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.mx import mx
 from ocr_lib.net.arrays import read_arrays
-from ocr_lib.net.build import LOGITS
+from ocr_lib.net.build import LOGITS, logits_symbol
 from ocr_lib.net.graph import check_outputs, cut_graph
 from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
 from ocr_lib.net.weights import Weights, check_weights, from_original
@@ -27,7 +27,8 @@ class Checkpoint(NamedTuple):
     Attributes
     ----------
     symbol : mxnet.symbol.Symbol
-        The network, of which ``pred_fc_output`` are the logits. What is loaded ends there.
+        The network, of which ``pred_fc_output`` are the logits. What is loaded ends there. A network for any width is
+        built from the recipe, since MXNet does not check the lengths that one in a file might compute.
     arg_params, aux_params : dict
         Its parameters by name.
     recipe : Recipe
@@ -70,12 +71,16 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
         raise OCRError(f"{prefix}{SYMBOL}: no such checkpoint; lstm_ocr_train.py --prefix {prefix} makes one")
     suffix = manifest.find("best" if epoch is None else epoch, prefix).params if manifest else _by_name(prefix, epoch)
     params_path = verified(prefix, suffix, manifest)
-    symbol = _load_symbol(verified(prefix, SYMBOL, manifest))
+    symbol_path = verified(prefix, SYMBOL, manifest)
     arg_params, aux_params = split_params(load_arrays(params_path))
     if not arg_params:
         raise OCRError(f"{params_path}: there are no parameters in this file")
-    is_original = manifest is None and not Path(prefix + RECIPE).exists()
-    recipe = _original_recipe(symbol, arg_params, prefix) if is_original else read_recipe(prefix, manifest)
+    if manifest is None and not Path(prefix + RECIPE).exists():
+        symbol = _load_symbol(symbol_path)
+        recipe = _original_recipe(symbol, arg_params, prefix)
+    else:
+        recipe = read_recipe(prefix, manifest)
+        symbol = _load_symbol(symbol_path) if recipe.image.width else logits_symbol(recipe)
     return Checkpoint(symbol, arg_params, aux_params, recipe, params_path)
 
 

@@ -129,8 +129,11 @@ def _check(node: _Node, place: int) -> None:
         raise ValueError(f"{node.op!r} is no operator that layers are made of")
     if any(source >= place for source, *_ in node.inputs) or (node.op == "null" and node.inputs):
         raise ValueError(f"{node.name!r} reads what comes after it")
-    if any(_LARGE.search(value) for value in _attributes(node).values()):
+    attributes = _attributes(node)
+    if any(_LARGE.search(value) for value in attributes.values()):
         raise ValueError(f"{node.name!r} has numbers that are too large")
+    if attributes.get("use_sequence_length", "False") not in ("False", "0"):
+        raise ValueError(f"{node.name!r} reads as far as computed lengths say, which MXNet does not check")
 
 
 def _attributes(node: _Node) -> Dict[str, str]:
