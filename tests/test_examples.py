@@ -46,7 +46,31 @@ def code_of(notebook):
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
+def shortened(name, **changes):
+    """Return the program of an example in which some words are replaced, so that it takes seconds."""
+    path = EXAMPLES / name
+    program = code_of(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in program
+        program = program.replace(old, new)
+    return program
+
+
+SMALL = '"training.epoch_size": 320, "training.validation_size": 64'
+
+
 def test_module_fit(folder):
+    program = shortened("module_fit.py", **{'"captcha"': '"captcha", {' + SMALL + "}"})
+    run(folder, "-", program=program + "\nprint(ocr_lib.load('reader', 2).predict('sample.png'))")
+    assert {path.name for path in folder.glob("reader-*")} == {
+        "reader-recipe.json",
+        "reader-symbol.json",
+        *(f"reader-{epoch:04d}.params" for epoch in (1, 2, 3)),
+    }
+
+
+@pytest.mark.slow
+def test_module_fit_learns(folder):
     run(folder, EXAMPLES / "module_fit.py")
     program = "import ocr_lib; print(ocr_lib.load('reader', 3).predict('sample.png').text)"
     assert run(folder, "-", program=program) == "4711\n"
@@ -60,8 +84,22 @@ def test_module_fit_is_short():
 
 
 def test_train_and_deploy(folder):
+    changes = {
+        '"training.epochs": 3': f'"training.epochs": 1, {SMALL}',
+        "int8=True": "int8=True, max_drop=1, num_test=64",
+    }
+    said = run(folder, "-", program=shortened("train_and_deploy.py", **changes))
+    assert 0 <= float(said.split()[-1]) <= 1
+    assert (folder / "reader.onnx").exists()
+
+
+@pytest.mark.slow
+def test_train_and_deploy_learns(folder):
     text, confidence = run(folder, EXAMPLES / "train_and_deploy.py").splitlines()[-1].split()
     assert text == "4711" and 0.5 < float(confidence) <= 1
+
+
+def test_train_and_deploy_is_short():
     assert len(ast.parse((EXAMPLES / "train_and_deploy.py").read_text()).body[1:]) <= 6
 
 
@@ -75,11 +113,17 @@ def test_own_images(folder):
 
 
 def test_walkthrough(folder):
-    notebook = EXAMPLES / "walkthrough.ipynb"
-    assert all(not cell.get("outputs") for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
-    said = run(folder, "-", program=code_of(notebook) + "\nprint(reader.predict('sample.png').text)")
-    assert said.splitlines()[-1] == "4711"
+    cells = json.loads((EXAMPLES / "walkthrough.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert all(not cell.get("outputs") for cell in cells)
+    program = shortened("walkthrough.ipynb", **{'"training.epoch_size": 6400': SMALL, "num_epoch=4": "num_epoch=1"})
+    assert "images read the same" in run(folder, "-", program=program)
     assert (folder / "notebook.onnx").exists()
+
+
+@pytest.mark.slow
+def test_walkthrough_learns(folder):
+    program = code_of(EXAMPLES / "walkthrough.ipynb") + "\nprint(reader.predict('sample.png').text)"
+    assert run(folder, "-", program=program).splitlines()[-1] == "4711"
 
 
 def test_they_are_all_run():
