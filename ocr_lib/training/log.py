@@ -1,19 +1,20 @@
 """What a training run tells: log lines, a progress bar, TensorBoard events, a CSV and a picture of the curves."""
 
+import contextlib
 import csv
 import io
 import logging
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Callable, Dict, Iterator, List, Optional
 
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import atomic_path, write_atomic
+from ocr_lib.training.events import EventFile
 from ocr_lib.training.progress import Epoch
 from ocr_lib.training.validation import Validation
 
@@ -26,6 +27,8 @@ BATCHES_PER_LINE = 50
 class TrainingLog:
     """Writes the log of a run into a folder, and to the terminal.
 
+    A disk that is full, or goes away, ends no run: a warning says once that the logs are incomplete.
+
     Parameters
     ----------
     directory : pathlib.Path
@@ -34,18 +37,29 @@ class TrainingLog:
         From which parameter update on; later ones, left there by a run that was killed, are hidden.
     quiet : bool
         Show no progress bar.
+    fresh : bool
+        Begin ``train.log`` anew, rather than at its end.
+
+    Raises
+    ------
+    OCRError
+        If there can be no such files.
     """
 
-    def __init__(self, directory: Path, updates: int = 0, quiet: bool = False) -> None:
+    def __init__(self, directory: Path, updates: int = 0, quiet: bool = False, fresh: bool = False) -> None:
         self._directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        self._events = SummaryWriter(str(directory), purge_step=updates)
-        self._file = logging.FileHandler(directory / "train.log")
-        self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._is_complete = True
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._events = EventFile(directory, updates)
+            self._file = _LogFile(directory / "train.log", fresh, self._warn)
+        except OSError as error:
+            message = f"{directory}: no logs can be written there ({error.strerror}): --log-dir names another folder"
+            raise OCRError(message) from error
         logging.getLogger("ocr_lib").addHandler(self._file)
         self._show_bar = sys.stderr.isatty() and not quiet
         self._bar: Optional[tqdm[None]] = None
-        self._while_bar_shows = ExitStack()
+        self._while_bar_shows = contextlib.ExitStack()
 
     def begin_epoch(self, epoch: int, batches: int, done: int) -> None:
         """Begin an epoch of `batches` batches, of which some are done."""
@@ -102,11 +116,12 @@ class TrainingLog:
             errors = ", ".join(f"{error} ({error.count} times)" for error in validation.confusions[:_ERRORS])
             logger.info("Epoch[%d] Validation errors, most frequent first: %s", self._epoch, errors)
         last = history[-1]
-        for split, values in (("train", last.train), ("validation", figures)):
-            for name, value in values.items():
-                self._events.add_scalar(f"{split}/{name}", value, last.updates)
-        self._events.flush()
-        write_atomic(self._directory / "curves.csv", _csv(history))
+        splits = {"train": last.train, "validation": figures}
+        tags = {f"{split}/{name}": value for split, values in splits.items() for name, value in values.items()}
+        with self._going_on(), naming(self._events.path):
+            self._events.add(tags, last.updates)
+        with self._going_on():
+            write_atomic(self._directory / "curves.csv", _csv(history))
 
     def close(self, history: List[Epoch]) -> None:
         """Draw the curves and release the files."""
@@ -114,12 +129,51 @@ class TrainingLog:
         if history:
             from ocr_lib.training.curves import draw_curves  # matplotlib is slow to import, and needed only now
 
-            with atomic_path(self._directory / "curves.png") as temporary:
-                draw_curves(history, temporary)
-            logger.info("Curves of loss and accuracy: %s", self._directory / "curves.png")
-        self._events.close()
+            path = self._directory / "curves.png"
+            with self._going_on():
+                with atomic_path(path) as temporary:
+                    draw_curves(history, temporary)
+                logger.info("Curves of loss and accuracy: %s", path)
+        with self._going_on(), naming(self._events.path):
+            self._events.close()
         logging.getLogger("ocr_lib").removeHandler(self._file)
         self._file.close()
+
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        try:
+            yield
+        except OCRError as error:
+            self._warn(error)
+
+    def _warn(self, error: OCRError) -> None:
+        if self._is_complete:
+            self._is_complete = False
+            logger.warning("The logs of this run are incomplete: %s", error)
+
+
+class _LogFile(logging.StreamHandler):
+    """Appends to a log file, and hands over what keeps it from that."""
+
+    def __init__(self, path: Path, fresh: bool, warn: Callable[[OCRError], None]) -> None:
+        # Names of files in messages need not be text.
+        super().__init__(path.open("w" if fresh else "a", encoding="utf-8", errors="backslashreplace"))
+        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._path = path
+        self._warn = warn
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Tell of a file that takes no more; what else is wrong is wrong with the message."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._warn(OCRError(f"{self._path}: {error.strerror}"))
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written is tried again
+            self.stream.close()
+        super().close()
 
 
 def _csv(history: List[Epoch]) -> bytes:
