@@ -134,7 +134,8 @@ def train(
     if not (resume or overwrite):
         check_log_folder(folder)
     if export_on_end:
-        check_free(_model_path(prefix), resume or overwrite)
+        path = _model_path(prefix)
+        check_free(path, overwrite or (resume and _is_model(path)))
     plan = (
         plan_disk(start.recipe, disk, start.make_alphabet, num_proc) if disk else plan_fonts(start.recipe, fonts or "")
     )
@@ -234,6 +235,15 @@ def _export_best(prefix: str, validation: List[Batch]) -> None:
 
 def _model_path(prefix: str) -> Path:
     return Path(f"{prefix}.onnx")
+
+
+def _is_model(path: Path) -> bool:
+    """Tell whether a file is a model of ours, as a run that goes on may have exported."""
+    if not path.is_file():
+        return False
+    from ocr_lib.deploy.metadata import FORMAT
+
+    return FORMAT.encode() in path.read_bytes()
 
 
 def _check_samples(plan: Plan, progress: Progress) -> None:
