@@ -169,18 +169,25 @@ def check_prefix(prefix: str, option: str = "--prefix") -> None:
         raise OCRError(f"{option} {prefix} is a folder: give the beginning of a file name, as in {Path(prefix, 'ocr')}")
 
 
-def resumable(prefix: str) -> Manifest:
+def resumable(prefix: str, option: str = "--prefix") -> Manifest:
     """Return the manifest of the run at a prefix that is to go on.
+
+    Parameters
+    ----------
+    prefix : str
+    option : str
+        That names the prefix, for messages.
 
     Raises
     ------
     OCRError
         If there is none, or none that can be trained.
     """
-    check_prefix(prefix)
+    check_prefix(prefix, option)
     manifest = read_manifest(prefix)
     if manifest is None:
-        raise OCRError(f"{manifest_path(prefix)}: no such file, so there is no run that could go on")
+        way = "" if option == "--prefix" else "; --pretrained-policy retrain takes weights alone"
+        raise OCRError(f"{manifest_path(prefix)}: no such file, so there is no run that could go on{way}")
     if not manifest.states:
         raise OCRError(f"{prefix} is of 8 bits, which can't be trained: take the checkpoint that it was made from")
     return manifest

@@ -96,7 +96,7 @@ def find_start(options: StartOptions) -> Start:
         is_given = any(key == ALPHABET for key, _ in options.settings)
         return Start(recipe, options.prefix, make_alphabet=None if is_given else str)
     if options.pretrained_policy == "resume":
-        manifest = resumable(options.pretrained)
+        manifest = resumable(options.pretrained, "--pretrained")
         return Start(_continued(options.pretrained, manifest, options.settings), options.pretrained, manifest)
     return _retrained(options, options.pretrained)
 
@@ -159,6 +159,7 @@ def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
 def _retrained(options: StartOptions, prefix: str) -> Start:
     from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 
+    own = _recipe(options.recipe)
     checkpoint = load_checkpoint(prefix)
     known = checkpoint.recipe.text.alphabet
     settings = options.settings
@@ -169,7 +170,7 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
     check_inherited(settings, "--set", checkpoint.recipe, prefix)
     given = dict(settings).get(ALPHABET)
     others = [(key, value) for key, value in settings if key != ALPHABET]
-    recipe = inherit(_recipe(options.recipe), others, checkpoint.recipe)
+    recipe = inherit(own, others, checkpoint.recipe)
     change = partial(change_alphabet, known, options.alphabet_change or "fail", prefix)
     if given is not None:
         recipe = override(recipe, [(ALPHABET, change(given))])

@@ -286,6 +286,12 @@ class TestResumable:
         ):
             resumable(prefix)
 
+    def test_of_another_prefix_weights_can_be_taken(self, prefix, tmp_path):
+        with pytest.raises(OCRError, match="could go on; --pretrained-policy retrain takes weights alone$"):
+            resumable(prefix, "--pretrained")
+        with pytest.raises(OCRError, match=f"^--pretrained {tmp_path} is a folder"):
+            resumable(str(tmp_path), "--pretrained")
+
     def test_one_of_8_bits(self, prefix):
         write_manifest(prefix, Manifest(FORMAT, {}, WHOLE, "-0001.params", "-0002.params", "", {}))
         with pytest.raises(
