@@ -81,10 +81,12 @@ class TestFloatingPoint:
             "bytes_before": Path(f"{prefix}-0002.params").stat().st_size,
             "count": 5,
             "same_texts": 5,
+            "empty_before": 0,
             "accuracy": 1.0,
             "accuracy_before": 1.0,
             "cer": 0.0,
             "cer_before": 0.0,
+            "changed": 0.0,
         }
 
     def test_images_without_texts(self, export, images):
@@ -126,12 +128,16 @@ class TestFloatingPoint:
         assert export(f"--samples={images}", prefix=prefix, out=None)[0] == 0
         assert sorted((tmp_path / "run").iterdir()) == sorted([*before, tmp_path / "run" / "my.ocr.onnx"])
 
-    def test_folders_are_made_and_a_file_is_replaced(self, export, images, tmp_path):
+    def test_folders_are_made_and_a_file_is_replaced_when_asked(self, export, images, tmp_path):
         out = tmp_path / "new" / "folder" / "a.onnx"
         assert export(f"--samples={images}", out=out)[0] == 0
         first = sha256(out)
         out.write_bytes(b"another")
-        assert export(f"--samples={images}", out=out)[0] == 0
+        code, lines, errors = export(f"--samples={images}", out=out)
+        assert (code, lines, len(errors)) == (1, [], 1)
+        assert f"{out} is there already: --overwrite replaces it, another name leaves it alone" in errors[0]
+        assert out.read_bytes() == b"another"
+        assert export(f"--samples={images}", "--overwrite", out=out)[0] == 0
         assert sha256(out) == first
         assert list(out.parent.iterdir()) == [out]
 
@@ -159,7 +165,7 @@ class TestInt8:
         out.parent.mkdir()
         out.write_bytes(b"good")
         samples = request.getfixturevalue(kind)
-        code, lines, errors = export("--int8", f"--samples={samples}", prefix=prefix, out=out)
+        code, lines, errors = export("--int8", "--overwrite", f"--samples={samples}", prefix=prefix, out=out)
         assert (code, lines, len(errors)) == (1, [], 1)
         assert "reads 100.00% of 5 images worse than its source, and --max-drop allows 1.00%" in errors[0]
         assert out.read_bytes() == b"good"
@@ -243,7 +249,7 @@ class TestRefused:
     def test_a_checkpoint_with_numbers_that_are_none(self, refused, tmp_path):
         params = mark_params()
         params["pred_fc_bias"][3] = math.nan
-        refused("nothing was written", prefix=save(tmp_path / "ocr", mark_recipe(), params))
+        refused("no number", prefix=save(tmp_path / "ocr", mark_recipe(), params))
 
     @pytest.mark.parametrize(
         "arguments", [["--epoch=x"], ["--max-drop=much"], ["--num-calib=many"], ["--format=tflite"], ["--unknown"]]

@@ -168,4 +168,4 @@ def test_help_tells_the_defaults(capsys):
     ):
         assert default in said
     assert run("--version") == 0
-    assert capsys.readouterr().out.startswith("ocr-lib ")
+    assert capsys.readouterr().out.startswith("lstm-ocr ")

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from ocr_lib.cli import quantize, train
-from ocr_lib.cli.command import make_parser
-from ocr_lib.cli.start import add_start_options
 from ocr_lib.files import sha256
 from ocr_lib.recipe.settings import encode_json
 from tests import original_example
@@ -84,6 +82,13 @@ class TestOptions:
         line = refused("--resume", f"--pretrained={digits}")
         assert "leave out --pretrained, or --resume" in line
 
+    @pytest.mark.parametrize("option", ["--overwrite", "--preset=captcha"])
+    def test_a_run_that_goes_on_is_as_it_is(self, refused, digits, option):
+        before = [sha256(path) for path in files_of(digits)]
+        line = refused("--resume", option, prefix=digits)
+        assert f"--resume goes on with the run at --prefix as it is: leave out {option.partition('=')[0]}" in line
+        assert [sha256(path) for path in files_of(digits)] == before
+
     @pytest.mark.parametrize("policy", ["resume", "retrain"])
     def test_the_same_prefix(self, refused, digits, policy, monkeypatch):
         monkeypatch.chdir(Path(digits).parent)
@@ -99,10 +104,11 @@ class TestOptions:
         assert "--overwrite" in line
         assert [sha256(path) for path in files_of(taken)] == before
 
-    def test_defaults_are_told(self):
-        parser = make_parser("")
-        add_start_options(parser)
-        told = " ".join(parser.format_help().split())
+    def test_defaults_are_told(self, capsys):
+        with pytest.raises(SystemExit) as ended:
+            train.main(["--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        assert ended.value.code == 0
         assert "(default: captcha)" in told and "(default: retrain)" in told and "(default: fail)" in told
 
 
@@ -163,13 +169,31 @@ class TestResume:
     def test_options_for_other_networks(self, go_on, option):
         assert f"{option.partition('=')[0]} goes with --pretrained-policy retrain" in go_on(option)
 
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            [
+                "--set=network.hidden=10",
+                "--set=image.width=16",
+                "--seed=0",
+                f"--set=training.batch_size={mark_recipe().training.batch_size}",
+            ],
+            ["--alphabet=digits", "--set=training.keep=2", "--lr=0.5", "--epochs=7", "--renderer=fast"],
+        ],
+    )
+    @pytest.mark.parametrize("here", [True, False])
+    def test_the_values_that_the_run_has_are_no_change(self, refused, go_on, digits, settings, here):
+        line = refused("--resume", *settings, prefix=digits) if here else go_on(*settings)
+        assert "not what this run was begun with" in line  # which is looked at later
+
     def test_no_checkpoint(self, go_on, tmp_path):
         assert f"{tmp_path}/none-manifest.json: no such file" in go_on(pretrained=tmp_path / "none")
 
     def test_no_optimizer_states(self, go_on, quantized, original):
         assert f"{quantized} is of 8 bits, which can't be trained" in go_on(pretrained=quantized)
         line = go_on(pretrained=original)
-        assert f"{original}-manifest.json: no such file; --pretrained-policy retrain takes weights alone" in line
+        assert f"{original}-manifest.json: no such file" in line
+        assert "--pretrained-policy retrain takes weights alone" in line
 
     def test_other_samples(self, go_on, digits):
         before = [sha256(path) for path in files_of(digits)]
