@@ -69,8 +69,9 @@ def folded_symbol(recipe: Recipe, gain: float = 1.0, shift: float = 0.0) -> "mx.
 
 
 def inference_symbol(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
-    """Cut the loss off a training symbol, ours or the original example's, and end it in probabilities."""
-    return mx.sym.softmax(symbol.get_internals()[LOGITS], axis=-1)
+    """Cut the loss off a symbol, if there is one, and end it in probabilities."""
+    logits = symbol if symbol.list_outputs() == [LOGITS] else symbol.get_internals()[LOGITS]
+    return mx.sym.softmax(logits, axis=-1)
 
 
 def logits_symbol(recipe: Recipe) -> "mx.sym.Symbol":

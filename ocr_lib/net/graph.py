@@ -13,7 +13,7 @@ from msgspec import Meta
 from typing_extensions import Annotated
 
 _MOST = 100_000  # nodes, inputs or outputs
-_NEWEST = 10901  # MXNet 1.9.1, which prints a warning about symbols of later versions
+_VERSION = 10901  # of MXNet, 1.9.1
 # What layers are made of. Other operators whose names begin with _ are not meant for graphs: some take an address.
 _OPERATOR = re.compile(
     r"(?!Custom$)[a-zA-Z]\w*"
@@ -27,10 +27,11 @@ _Index = Annotated[int, Meta(ge=0)]
 _Entry = Annotated[List[_Index], Meta(min_length=2, max_length=3)]  # a node, which of its outputs, and a version
 
 
-class _Node(msgspec.Struct, omit_defaults=True):
+class _Node(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """A variable, whose operator is ``null``, or an operator.
 
-    What is now `attrs` was `attr` before, and `param` in the first versions, where `attr` was something else.
+    What is now `attrs` was `attr` before MXNet 1.0, and `param` before 0.9, where `attr` was something else. Some files
+    have what only training reads, besides.
     """
 
     op: str
@@ -40,13 +41,15 @@ class _Node(msgspec.Struct, omit_defaults=True):
     attr: Optional[Dict[str, str]] = None
     param: Optional[Dict[str, str]] = None
     subgraphs: List["_Graph"] = []
+    backward_source_id: Optional[int] = None
+    control_deps: List[_Index] = []
 
 
 class _Notes(msgspec.Struct, omit_defaults=True, frozen=True):
     mxnet_version: Optional[Tuple[str, int]] = None
 
 
-class _Graph(msgspec.Struct, omit_defaults=True):
+class _Graph(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """A symbol as MXNet saves it. `node_row_ptr` says where the outputs of each node begin among those of all."""
 
     nodes: List[_Node]
@@ -89,9 +92,9 @@ def cut_graph(data: bytes, name: str) -> bytes:
     nodes = list(_nodes_of(part))
     if len(nodes) + sum(int(_attributes(node).get(key, 0)) for node in nodes for key in _COUNTS) > _MOST:
         raise ValueError("too many nodes, inputs or outputs")
-    if graph.attrs.mxnet_version is not None:
-        kind, version = graph.attrs.mxnet_version
-        part.attrs = _Notes((kind, min(version, _NEWEST)))
+    # Where nothing is of an old form MXNet has nothing to convert, and is kept from printing lines about versions.
+    is_old = any(node.attr is not None or node.param is not None for node in graph.nodes)
+    part.attrs = graph.attrs if is_old else _Notes(("int", _VERSION))
     return msgspec.json.encode(part)
 
 

@@ -41,7 +41,6 @@ class Reader(Recognizer):
         self._params_path = checkpoint.params_path
         symbol = inference_symbol(checkpoint.symbol)
         width = recipe.image.width or _BOUND_WIDTH
-        misfit = f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
         try:
             # The original example feeds zeros for the states before the first time step.
             self._states = {
@@ -51,15 +50,17 @@ class Reader(Recognizer):
             }
             self._inputs = ["widths"] if recipe.image.width is None else []
             names = ["data", *self._inputs, *self._states]
-            _check_shapes(symbol, self._shapes(1, width), {**checkpoint.arg_params, **checkpoint.aux_params})
+            shape = _output_shape(symbol, self._shapes(1, width), {**checkpoint.arg_params, **checkpoint.aux_params})
+            steps, classes = self.preparation.steps(width), recipe.alphabet.num_classes
+            if shape not in ((steps, 1, classes), (steps, classes)):  # the original's has no axis of samples
+                raise ValueError(f"an output of {shape}")
             self._module = mx.mod.Module(symbol, data_names=names, label_names=None)
             self._module.bind(self._shapes(batch_size, width), for_training=False)
             self._module.set_params(checkpoint.arg_params, checkpoint.aux_params)
-            fits = self._module.output_shapes[0][1][-1] == recipe.alphabet.num_classes
         except (mx.base.MXNetError, LookupError, RuntimeError, ValueError) as error:
-            raise OCRError(misfit) from error
-        if not fits:
-            raise OCRError(misfit)
+            raise OCRError(
+                f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
+            ) from error
 
     def probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
         """Put prepared images, (N, H, W) uint8, through the network; returns (T', N, C) float32.
@@ -94,8 +95,14 @@ class Reader(Recognizer):
         return [mx.io.DataDesc(name, shape) for name, shape in shapes.items()]
 
 
-def _check_shapes(symbol: "mx.sym.Symbol", inputs: List["mx.io.DataDesc"], params: Arrays) -> None:
-    """Refuse a network whose parameters have other shapes, or whose layers are huge, before MXNet takes the memory."""
+def _output_shape(symbol: "mx.sym.Symbol", inputs: List["mx.io.DataDesc"], params: Arrays) -> Tuple[int, ...]:
+    """Return the shape of a network's output, once parameters and layers are seen to be no reason to take much memory.
+
+    Raises
+    ------
+    ValueError, LookupError, mxnet.base.MXNetError
+        If parameters are missing or of other shapes, or layers are huge.
+    """
     layers = symbol.get_internals()
     arg_shapes, shapes, aux_shapes = layers.infer_shape_partial(**{each.name: each.shape for each in inputs})
     found = {**{name: array.shape for name, array in params.items()}, **{each.name: each.shape for each in inputs}}
@@ -104,3 +111,4 @@ def _check_shapes(symbol: "mx.sym.Symbol", inputs: List["mx.io.DataDesc"], param
         raise ValueError("other shapes")
     if sum(map(math.prod, shapes)) - sum(map(math.prod, arg_shapes)) > _MOST_VALUES:
         raise ValueError("huge layers")
+    return shapes[-1]
