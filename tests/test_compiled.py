@@ -54,12 +54,19 @@ def draw_interpreted(font_dir, path):
     np.savez(path, *draw_all(font_dir))
 
 
-def run(*arguments, **environment):
+def run_told(*arguments, **environment):
+    """Run Python; return what it says on stdout and stderr."""
     environment = {**os.environ, **{name: str(value) for name, value in environment.items()}}
     command = [sys.executable, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, env=environment, timeout=120, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def run(*arguments, **environment):
+    said, warnings = run_told(*arguments, **environment)
+    assert warnings == ""
+    return said
 
 
 def test_compiled_code_draws_what_its_python_draws(font_dir, tmp_path):
@@ -79,7 +86,19 @@ from ocr_lib.compiled import compiled
 def twice(number):
     return 2 * number
 
-print(twice(21), "from the cache" if twice.stats.cache_hits else "compiled anew")
+if __name__ == "__main__":
+    print(twice(21), "from the cache" if twice.stats.cache_hits else "compiled anew")
+"""
+ANOTHER = """
+@compiled(types.int64(types.int64))
+def thrice(number):
+    return 3 * number
+"""
+WORKERS = """
+from ocr_lib.feed.workers import OrderedPool
+from work import make_twice
+with OrderedPool(make_twice, 3, ["twice"]) as pool:
+    print(*pool.map(range(9)))
 """
 
 
@@ -100,12 +119,74 @@ def test_code_is_compiled_once(cached):
     assert run_twice(cached) == "42 from the cache\n"
 
 
-def test_code_is_compiled_where_no_cache_can_be_written(tmp_path):
-    (tmp_path / "twice.py").write_text(PROGRAM)
-    (tmp_path / "__pycache__").touch()  # a file where there should be a folder, which stops root too
-    nowhere = tmp_path / "twice.py" / "cache"
-    said = run_twice(tmp_path, HOME=nowhere, XDG_CACHE_HOME=nowhere, NUMBA_CACHE_DIR=nowhere)
+@pytest.fixture
+def read_only(tmp_path):
+    """Return a program's folder that takes no cache, and an environment without a home for one."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    (folder / "twice.py").write_text(PROGRAM)
+    (folder / "__pycache__").touch()  # a file where there should be a folder, which stops root too
+    (tmp_path / "temporary").mkdir()
+    nowhere = folder / "twice.py" / "cache"
+    names = ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR")
+    return folder, {**dict.fromkeys(names, nowhere), "TMPDIR": tmp_path / "temporary"}
+
+
+def test_code_is_kept_in_the_users_cache(read_only, tmp_path):
+    folder, environment = read_only
+    environment["XDG_CACHE_HOME"] = tmp_path / "cache"
+    assert run_twice(folder, **environment) == "42 compiled anew\n"
+    assert run_twice(folder, **environment) == "42 from the cache\n"
+    assert list((tmp_path / "cache").rglob("*.nbc"))
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_code_is_kept_in_the_temporary_folder_where_no_other_user_can_write(read_only, tmp_path):
+    folder, environment = read_only
+    assert run_twice(folder, **environment) == "42 compiled anew\n"
+    assert run_twice(folder, **environment) == "42 from the cache\n"
+    (kept,) = (tmp_path / "temporary").iterdir()
+    assert (kept.stat().st_mode & 0o777, kept.stat().st_uid) == (0o700, os.getuid())
+    assert list(kept.rglob("*.nbc"))
+
+
+def make_unsafe(path, how):
+    """Put something where the private folder would be, with code of another user in it, it may be."""
+    if how == "a file":
+        path.touch()
+    elif how == "a link":
+        path.with_name("elsewhere").mkdir(mode=0o700)
+        path.symlink_to("elsewhere")
+    else:
+        path.mkdir()
+        path.chmod(0o777 if how == "open to all" else 0o700)
+    if how == "another's":
+        if os.getuid():
+            pytest.skip("only root can give a folder away")
+        os.chown(path, 12345, 12345)
+
+
+@pytest.mark.parametrize("how", ["a file", "a link", "open to all", "another's"])
+def test_code_is_never_kept_where_another_user_could_write(read_only, tmp_path, how):
+    folder, environment = read_only
+    make_unsafe(tmp_path / "temporary" / f"ocr-lib-{os.getuid()}", how)
+    (folder / "twice.py").write_text(PROGRAM + ANOTHER)
+    said, warning = run_told("-m", "twice", **environment, PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]))
     assert said == "42 compiled anew\n"
+    assert len(warning.splitlines()) == 1  # for both functions
+    assert "NUMBA_CACHE_DIR" in warning
+    assert not list((tmp_path / "temporary").rglob("*.nb?"))
+
+
+def test_workers_that_cannot_keep_code_say_so_once(read_only, tmp_path):
+    folder, environment = read_only
+    make_unsafe(tmp_path / "temporary" / f"ocr-lib-{os.getuid()}", "a file")
+    (folder / "work.py").write_text("def make_twice():\n    from twice import twice\n    return twice\n")
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT)])
+    said, warning = run_told("-c", WORKERS, **environment)
+    assert said == "0 2 4 6 8 10 12 14 16\n"
+    assert len(warning.splitlines()) == 1
+    assert "NUMBA_CACHE_DIR" in warning
 
 
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
