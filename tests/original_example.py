@@ -3,6 +3,8 @@
 Built here from its description, node by node, so that nothing of ours takes part.
 """
 
+import json
+
 import cv2
 import numpy as np
 
@@ -48,6 +50,16 @@ def symbol(steps=STEPS, hidden=HIDDEN, layers=LAYERS, classes=CLASSES):
     loss = mx.sym.MakeLoss(mx.sym.contrib.ctc_loss(by_step, label))
     softmax = mx.sym.MakeLoss(mx.sym.softmax(logits, name="softmax"))
     return mx.sym.Group([mx.sym.BlockGrad(softmax), loss])
+
+
+def warpctc_symbol(steps=STEPS, hidden=HIDDEN, layers=LAYERS, classes=CLASSES):
+    """Return, as JSON, the symbol that the example saves where its loss is MXNet's WarpCTC, which this MXNet lacks."""
+    network = symbol(steps, hidden, layers, classes).get_internals()["pred_fc_output"]
+    label = mx.sym.Cast(mx.sym.Reshape(mx.sym.Variable("label"), shape=(-1,)), dtype="int32")
+    graph = json.loads(mx.sym.broadcast_add(network, label, name="warpctc0").tojson())
+    loss = graph["nodes"][-1]
+    loss.update(op="WarpCTC", attrs={"input_length": str(steps), "label_length": str(LABEL_WIDTH)})
+    return json.dumps(graph, indent=2)
 
 
 def random_params(seed=0, rows=ROWS, hidden=HIDDEN, layers=LAYERS, classes=CLASSES):
