@@ -1,26 +1,21 @@
 """Image files and bytes to grey arrays of the size that a network reads."""
 
-import re
-import zlib
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
 import numpy as np
 
+from ocr_lib.c_stderr import silent_c_stderr
 from ocr_lib.cv import MAX_PIXELS, cv2
 from ocr_lib.errors import OCRError, naming
+from ocr_lib.image_file import IMAGE_SUFFIXES, ImageFile, examine
+from ocr_lib.orientation import upright
+from ocr_lib.pillow import open_gif, pixels_of
 
-# What OpenCV reads, by the names that such files usually have.
-_TYPES = "avif bmp dib exr gif hdr jfif jp2 jpe jpeg jpg pbm pgm pic png pnm ppm ras sr tif tiff webp"
-IMAGE_SUFFIXES = frozenset(f".{name}" for name in _TYPES.split())
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 PAPER = 255
-_TOO_LARGE = f"the image is larger than {MAX_PIXELS:,} pixels"
-_PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_COLOURS = 25  # where the type is: 0 grey, 2 red, green and blue, 3 a palette, 4 and 6 with opacity
-_JPEG_START = b"\xff\xd8\xff"
-_JPEG_END = b"\xd9"
-# A marker and the length of its segment; in between, compressed data has no 0xff but before 0 and restart markers.
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])(..)?", re.DOTALL)
 
 
 def image_files(folder: Path) -> List[Path]:
@@ -28,8 +23,14 @@ def image_files(folder: Path) -> List[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Read an image file as grey.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    max_pixels : int
+        As `decode_image` takes it.
 
     Returns
     -------
@@ -39,39 +40,101 @@ def read_image(path: Path) -> np.ndarray:
     Raises
     ------
     OCRError
-        Naming the file, if it is missing, empty, cut off, larger than `MAX_PIXELS` or no image.
+        Naming the file, if it can't be read, and as `decode_image` does.
     """
     with naming(path):
-        return decode_image(path.read_bytes())
+        return decode_image(path.read_bytes(), max_pixels)
 
 
-def decode_image(data: bytes) -> np.ndarray:
-    """Decode the bytes of an image file to grey; transparent pixels show white paper.
+def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode the bytes of an image file to grey, turned as its EXIF data asks; transparent pixels show white paper.
+
+    Parameters
+    ----------
+    data : bytes
+    max_pixels : int
+        Images with more are refused before they are decoded, and so are those with more than `MAX_PIXELS`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W) uint8, 0 black.
+
+    Raises
+    ------
+    OCRError
+        If it is empty, of a format that is not accepted, cut off or damaged, an animation, or too large.
+    """
+    file = examine(data)
+    max_pixels = min(max_pixels, MAX_PIXELS)
+    check_size(file.width * file.height, max_pixels)
+    if file.format == "GIF":
+        return grey_of_pillow(open_gif(data), max_pixels)
+    grey = _transparent(data, file) if file.may_be_transparent else None
+    if grey is None:
+        grey = _decode(data, cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        raise OCRError("no image that OpenCV can read, or a damaged one")
+    check_size(grey.size, max_pixels)
+    return upright(grey, file.orientation)
+
+
+def check_size(pixels: int, max_pixels: int) -> None:
+    """Raise an `OCRError` if an image has more pixels than it may have."""
+    if pixels > max_pixels:
+        raise OCRError(f"the image is larger than {max_pixels:,} pixels")
+
+
+def grey_of(image: np.ndarray, is_premultiplied: bool = False) -> np.ndarray:
+    """Make grey out of colours and opacity; transparent pixels show white paper.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (H, W), (H, W, 1), or in OpenCV's order of colours (H, W, 3) or with opacity (H, W, 4); uint8 or uint16.
+    is_premultiplied : bool
+        Whether colours are multiplied by their opacity already.
 
     Returns
     -------
     numpy.ndarray
         (H, W) uint8, 0 black.
     """
-    if not data:
-        raise OCRError("the file is empty")
-    if _is_damaged(data):
-        raise OCRError("the image is cut off or damaged")
-    grey = _decode(data, cv2.IMREAD_GRAYSCALE)
-    if grey is None:
-        raise OCRError("no image that OpenCV can read, or a damaged one")
-    if grey.size > MAX_PIXELS:  # where OpenCV was loaded before it was told
-        raise OCRError(_TOO_LARGE)
-    if data.startswith(_JPEG_START) or _is_opaque_png(data):
-        return grey
-    colour = _decode(data, cv2.IMREAD_UNCHANGED)
-    if colour is None or colour.shape[2:] != (4,) or colour.dtype not in (np.uint8, np.uint16):
-        return grey
-    # Both from the one array: OpenCV may turn a grey image upright as its metadata asks, and never one with opacity.
-    peak = np.iinfo(colour.dtype).max
-    opacity = colour[..., 3] / np.float32(peak)
-    ink = cv2.cvtColor(colour, cv2.COLOR_BGRA2GRAY) * np.float32(255 / peak)
-    return np.rint(ink * opacity + 255 * (1 - opacity)).astype(np.uint8)
+    if image.dtype == np.uint16:
+        image = cv2.convertScaleAbs(image, alpha=1 / 257)
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if channels == 1:
+        return image.reshape(image.shape[:2])
+    if channels == 3:
+        return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    ink, opacity = cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), cv2.extractChannel(image, 3)
+    if is_premultiplied:
+        return cv2.add(ink, cv2.bitwise_not(opacity))
+    return cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(ink), opacity, scale=1 / 255))
+
+
+def grey_of_pillow(image: "Image", max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Make an image of Pillow grey, as the file that it was opened from would be.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Of any mode.
+    max_pixels : int
+        Images with more are refused.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W) uint8, 0 black.
+
+    Raises
+    ------
+    OCRError
+        As `decode_image` does.
+    """
+    check_size(image.width * image.height, max_pixels)
+    return grey_of(pixels_of(image))
 
 
 def fit(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
@@ -121,44 +184,19 @@ def normalise(images: np.ndarray, mean: float, scale: float, widths: Optional[np
     return columns
 
 
+def _transparent(data: bytes, file: ImageFile) -> Optional[np.ndarray]:
+    """Decode an image that has opacity; None if it has none after all."""
+    colour = _decode(data, cv2.IMREAD_UNCHANGED)
+    if colour is None or colour.shape[2:] != (4,) or colour.dtype not in (np.uint8, np.uint16):
+        return None
+    return grey_of(colour, is_premultiplied=file.format == "TIFF" and colour.dtype == np.uint8)  # by libtiff
+
+
 def _decode(data: bytes, flags: int) -> Optional[np.ndarray]:
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with silent_c_stderr:
+            return cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
-            raise OCRError(_TOO_LARGE) from None
+            raise OCRError(f"the image is larger than {MAX_PIXELS:,} pixels") from None
         return None
-
-
-def _is_opaque_png(data: bytes) -> bool:
-    """Tell a PNG that can't be transparent, by its type of colours, in less time than decoding it again takes."""
-    return data.startswith(_PNG_START) and data[_PNG_COLOURS] in (0, 2) and b"tRNS" not in data
-
-
-def _is_damaged(data: bytes) -> bool:
-    # Some releases of OpenCV fill what a cut-off JPEG or PNG lacks with grey and say nothing.
-    if data.startswith(_JPEG_START):
-        return not _has_jpeg_end(data)
-    return data.startswith(_PNG_START) and not _has_whole_png_chunks(data)
-
-
-def _has_whole_png_chunks(data: bytes) -> bool:
-    # A chunk is its length, name, content and checksum; a wrong checksum would make libpng print lines of its own.
-    position, name = len(_PNG_START), b""
-    while name != b"IEND":
-        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
-        name = data[position + 4 : position + 8]
-        if end > len(data) or zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            return False
-        position = end
-    return True
-
-
-def _has_jpeg_end(data: bytes) -> bool:
-    # Walked from the front: thumbnails inside and videos behind the image have ends of their own.
-    position = len(_JPEG_START) - 1
-    while True:
-        marker = _JPEG_MARKER.search(data, position)
-        if marker is None or marker[1] == _JPEG_END:
-            return marker is not None
-        position = marker.end(1) + int.from_bytes(marker[2] or b"", "big")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Set
 
 from ocr_lib.errors import OCRError
-from ocr_lib.image import IMAGE_SUFFIXES, image_files
+from ocr_lib.image import image_files
+from ocr_lib.image_file import IMAGE_SUFFIXES
 from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label
 from ocr_lib.sets.lists import Split, rows
 

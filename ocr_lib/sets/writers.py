@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterable, Iterator, Set, Tuple
 
 from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
-from ocr_lib.image import IMAGE_SUFFIXES
+from ocr_lib.image_file import IMAGE_SUFFIXES, format_of
 from ocr_lib.sets.labelled import Item
 from ocr_lib.sets.readers import GT_SUFFIX, LABELS, LIST, text_of_name
 from ocr_lib.sets.records import pack, record_writer
@@ -19,15 +19,6 @@ Sample = Tuple[Item, bytes]
 
 _MOST_BYTES = 255
 _MOST_CHARACTERS = 60
-_STARTS = {
-    b"\x89PNG": ".png",
-    b"\xff\xd8\xff": ".jpg",
-    b"BM": ".bmp",
-    b"GIF8": ".gif",
-    b"II*\0": ".tif",
-    b"MM\0*": ".tif",
-    b"RIFF": ".webp",
-}
 
 
 def write_dataset(path: Path, name: str, samples: Iterable[Sample]) -> None:
@@ -122,9 +113,7 @@ def _write_images(folder: Path, samples: Iterable[Sample]) -> Iterator[Tuple[str
 
 def _suffix(name: str, data: bytes) -> str:
     suffix = Path(name).suffix
-    if suffix.lower() in IMAGE_SUFFIXES:
-        return suffix
-    return next((suffix for start, suffix in _STARTS.items() if data.startswith(start)), ".png")
+    return suffix if suffix.lower() in IMAGE_SUFFIXES else format_of(data).suffixes[0]
 
 
 WRITERS: Dict[str, Callable[[Path, Iterable[Sample]], None]] = {
