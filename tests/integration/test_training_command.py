@@ -232,7 +232,7 @@ def test_other_fonts_are_refused_when_resuming(tmp_path):
         (["--cpu", "0"], "--cpu"),
         (["--lr", "-1"], "learning_rate"),
         (["--epochs", "0"], "epochs"),
-        (["--resume", "--prefix", "nowhere/ocr"], "nothing to resume"),
+        (["--resume", "--prefix", "nowhere/ocr"], "no run that could go on"),
         (["--prefix", "."], "--prefix"),
         (["--gpu", "1"], "train-gpu"),
         (["--set", "text.alphabet=07Ω中"], "Ubuntu-M.ttf"),
