@@ -37,4 +37,4 @@ class _Finder:
 def prepare_on_import() -> None:
     """Call `prepare` as soon as anybody imports MXNet."""
     if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder)

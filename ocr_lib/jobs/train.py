@@ -216,7 +216,7 @@ def _train(trainer: "Trainer", progress: Progress, options: _Options) -> Optiona
     from ocr_lib.training.log import TrainingLog
     from ocr_lib.training.trainer import Limits
 
-    log = TrainingLog(options.log_dir, progress.updates, options.quiet)
+    log = TrainingLog(options.log_dir, progress.updates, options.quiet, fresh=options.is_new)
     try:
         return trainer.run(log, Limits(options.target_accuracy, options.deadline))
     finally:

@@ -56,7 +56,8 @@ class TrainingLog:
         except OSError as error:
             message = f"{directory}: no logs can be written there ({error.strerror}): --log-dir names another folder"
             raise OCRError(message) from error
-        logging.getLogger("ocr_lib").addHandler(self._file)
+        self._while_open = contextlib.ExitStack()
+        self._while_open.enter_context(_heard_by(self._file))
         self._show_bar = sys.stderr.isatty() and not quiet
         self._bar: Optional[tqdm[None]] = None
         self._while_bar_shows = contextlib.ExitStack()
@@ -136,7 +137,7 @@ class TrainingLog:
                 logger.info("Curves of loss and accuracy: %s", path)
         with self._going_on(), naming(self._events.path):
             self._events.close()
-        logging.getLogger("ocr_lib").removeHandler(self._file)
+        self._while_open.close()
         self._file.close()
 
     @contextlib.contextmanager
@@ -150,6 +151,34 @@ class TrainingLog:
         if self._is_complete:
             self._is_complete = False
             logger.warning("The logs of this run are incomplete: %s", error)
+
+
+@contextlib.contextmanager
+def _heard_by(handler: logging.Handler) -> Iterator[None]:
+    """Let a handler hear what is told of a run, also where the program wants to hear of warnings alone."""
+    package = logging.getLogger("ocr_lib")
+    level, propagate, wanted = package.level, package.propagate, package.getEffectiveLevel()
+    parents = _Parents(wanted)
+    package.addHandler(handler)
+    if wanted > logging.INFO:
+        package.setLevel(logging.INFO)
+        package.propagate = False
+        if propagate:
+            package.addHandler(parents)
+    try:
+        yield
+    finally:
+        package.setLevel(level)
+        package.propagate = propagate
+        package.removeHandler(handler)
+        package.removeHandler(parents)
+
+
+class _Parents(logging.Handler):
+    """Hands messages of a level on, as propagating does with those of all levels."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger().callHandlers(record)
 
 
 class _LogFile(logging.StreamHandler):
