@@ -1,4 +1,4 @@
-"""Checkpoints that training wrote, moved, damaged and foreign ones, and the original example's."""
+"""Checkpoints that training wrote, moved, damaged and foreign ones."""
 
 import json
 import shutil
@@ -8,10 +8,11 @@ import pytest
 
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
+from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import load_arrays, load_checkpoint, split_params
 from ocr_lib.net.reader import Reader
-from tests import original_example
-from tests.small_network import draw_marks, files_of, mark_params, mark_recipe, random_params, save
+from ocr_lib.recipe.settings import encode_json, override
+from tests.small_network import ROWS, WIDTH, draw_marks, files_of, mark_params, mark_recipe, random_params, save
 
 EPOCHS, ACCURACIES = (1, 2, 3, 4), (0.1, 0.7, 0.9, 0.8)
 KINDS = ["-symbol.json", "-recipe.json", "-0003.params"]
@@ -250,50 +251,39 @@ class TestWithoutManifest:
 
     def test_recipe_of_ours_without_its_file_is_missed(self, unlisted, tmp_path):
         (tmp_path / "ocr-recipe.json").unlink()
-        with pytest.raises(OCRError, match="ocr-recipe.json is missing, and the network is not the original MXNet"):
-            load_checkpoint(unlisted)
-
-
-class TestOriginal:
-    def test_recipe_is_told_by_the_network(self, tmp_path):
-        original_example.save(tmp_path / "ocr", 3, steps=20, rows=12, hidden=6, layers=1)
-        checkpoint = load_checkpoint(str(tmp_path / "ocr"))
-        recipe = checkpoint.recipe
-        assert checkpoint.has_original_gates
-        assert (recipe.image.width, recipe.image.height, recipe.time_steps) == (20, 12, 20)
-        assert (recipe.network.layers, recipe.network.hidden) == (1, 6)
-        assert (recipe.image.mean, recipe.image.scale) == (0, 255)
-        assert (recipe.image.resize, recipe.image.invert) == ("bilinear", "never")
-        assert recipe.alphabet.characters == "0123456789"
-
-    def test_the_newest_epoch_or_the_one_asked_for(self, tmp_path):
-        for epoch in (9, 10):
-            original_example.save(tmp_path / "ocr", epoch, steps=8, hidden=3, layers=1)
-        prefix = str(tmp_path / "ocr")
-        assert load_checkpoint(prefix).params_path.name == "ocr-0010.params"
-        assert load_checkpoint(prefix, 9).params_path.name == "ocr-0009.params"
-
-    def test_other_classes_than_digits_need_a_recipe(self, tmp_path):
-        original_example.save(tmp_path / "ocr", steps=8, hidden=3, classes=27)
         with pytest.raises(
-            OCRError, match="ocr-recipe.json is missing, so the characters of the 27 classes are unknown"
-        ):
-            load_checkpoint(str(tmp_path / "ocr"))
+            OCRError, match="ocr-recipe.json is missing, and the network is not the original MXNet"
+        ) as told:
+            load_checkpoint(unlisted)
+        assert f"write it by ocr_lib.save_recipe({unlisted!r}, recipe)" in str(told.value)
 
-    @pytest.mark.parametrize("name", ["l0_i2h_weight", "l0_h2h_weight", "pred_fc_bias"])
-    def test_without_a_parameter_that_tells_the_recipe(self, tmp_path, name):
-        params = original_example.random_params(hidden=3)
-        del params[name]
-        original_example.save(tmp_path / "ocr", params=params, steps=8, hidden=3)
-        with pytest.raises(OCRError, match="ocr-recipe.json is missing, and the network is not the original MXNet"):
-            load_checkpoint(str(tmp_path / "ocr"))
+    @pytest.mark.parametrize("width", [WIDTH, None])
+    def test_saved_by_mxnet_itself_beside_a_recipe(self, tmp_path, width):
+        recipe = override(mark_recipe(), [("image.width", width)])
+        symbol = training_symbol(recipe)
+        module = mx.mod.Module(symbol, ["data", "widths"] if width is None else ["data"], ["label"])
+        shapes = {"data": (2, WIDTH, ROWS), "widths": (2,), "label": (2, recipe.text.max_length)}
+        module.bind([(name, shapes[name]) for name in module.data_names], [("label", shapes["label"])])
+        module.init_params()
+        module.set_params({name: mx.nd.array(array) for name, array in mark_params().items()}, {})
+        mx.callback.do_checkpoint(str(tmp_path / "ocr"))(4, module.symbol, *module.get_params())
+        (tmp_path / "ocr-recipe.json").write_bytes(encode_json(recipe))
+        (reading,) = Reader(load_checkpoint(str(tmp_path / "ocr"))).read([draw_marks([4, 2])])
+        assert reading.text == "42"
 
-    def test_a_vector_in_place_of_a_matrix(self, tmp_path):
-        params = original_example.random_params(hidden=3)
-        params["l0_i2h_weight"] = params["l0_i2h_bias"]
-        original_example.save(tmp_path / "ocr", params=params, steps=8, hidden=3)
-        with pytest.raises(OCRError, match="ocr-recipe.json is missing, and the network is not the original MXNet"):
-            load_checkpoint(str(tmp_path / "ocr"))
+    def test_what_a_symbol_says_of_a_network_for_any_width_is_not_trusted(self, tmp_path):
+        """MXNet writes where computed lengths say, be it outside of its memory."""
+        recipe = override(mark_recipe(), [("image.width", None)])
+        prefix = save(tmp_path / "ocr", recipe, mark_params())
+        (tmp_path / "ocr-manifest.json").unlink()
+        path = tmp_path / "ocr-symbol.json"
+        masks = path.read_text().count('"SequenceMask"')
+        assert masks
+        path.write_text(path.read_text().replace('"value": "0.0"', '"value": "9.0"'))
+        checkpoint = load_checkpoint(prefix)
+        assert checkpoint.symbol.tojson().count('"SequenceMask"') == masks
+        assert '"9.0"' not in checkpoint.symbol.tojson()
+        assert Reader(checkpoint).read([draw_marks([4, 2])])[0].text == "42"
 
 
 def test_load_arrays_and_split_params(tmp_path):

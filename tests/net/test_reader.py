@@ -1,6 +1,7 @@
 """Reading against forward passes of our own in numpy, and against the original example's script."""
 
 import math
+import resource
 
 import cv2
 import numpy as np
@@ -175,6 +176,32 @@ class TestMisfit:
     def test_recipe_of_another_network(self, tmp_path):
         recipe = override(mark_recipe(), [("image.height", 12)])
         self.refused(tmp_path, recipe, mark_params(), symbol_recipe=mark_recipe())
+
+    def test_parameters_that_are_no_numbers(self, tmp_path):
+        params = mark_params()
+        params["pred_fc_bias"][3] = np.nan
+        reader = Reader(load_checkpoint(save(tmp_path / "ocr", mark_recipe(), params)))
+        with pytest.raises(OCRError, match="ocr-0001.params: what the network computes is no number"):
+            reader.read([draw_marks([1])])
+
+    def test_huge_layers_take_no_memory(self, tmp_path):
+        columns = mx.sym.repeat(mx.sym.Variable("data"), repeats=999_999, axis=1)
+        first = mx.sym.transpose(mx.sym.slice_axis(columns, axis=1, begin=0, end=WIDTH), axes=(1, 0, 2))
+        symbol = mx.sym.FullyConnected(first, num_hidden=ROWS + 1, flatten=False, name="pred_fc")
+        params = {name: array for name, array in mark_params().items() if name.startswith("pred_fc")}
+        prefix = save(tmp_path / "ocr", mark_recipe(), params, symbol=symbol)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(OCRError, match="the parameters don't fit the symbol and the recipe"):
+            Reader(load_checkpoint(prefix))
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+    def test_symbol_of_other_time_steps(self, tmp_path):
+        original_example.save(tmp_path / "ocr", steps=8, hidden=3)
+        path = tmp_path / "ocr-symbol.json"
+        assert '"num_outputs": "8"' in path.read_text()
+        path.write_text(path.read_text().replace('"num_outputs": "8"', '"num_outputs": "50000"'))
+        with pytest.raises(OCRError, match="the parameters don't fit the symbol and the recipe"):
+            Reader(load_checkpoint(str(tmp_path / "ocr")))
 
     def test_recipe_of_another_alphabet(self, tmp_path):
         recipe = override(mark_recipe(), [("text.alphabet", "0123")])
