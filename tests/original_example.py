@@ -84,19 +84,32 @@ def save(prefix, epoch=100, params=None, **sizes):
 
 def predict(prefix, image_path, epoch=100):
     """Read one image as the example's script does; return its digits, and the probabilities (T, C)."""
+    return script(prefix, epoch)(image_path)
+
+
+def script(prefix, epoch=100):
+    """Return a function that reads images as the example's script does; see `predict`."""
     whole, arg_params, aux_params = mx.model.load_checkpoint(str(prefix), epoch)
     network = mx.sym.softmax(whole.get_internals()["pred_fc_output"])
-    grey = cv2.imread(str(image_path), 0)
-    columns = cv2.resize(grey, (STEPS, ROWS)).transpose((1, 0)).reshape((1, STEPS, ROWS)) / 255
     states = {f"l{i}_init_{kind}": (1, HIDDEN) for i in range(LAYERS) for kind in "ch"}
-    executor = network.simple_bind(mx.cpu(), data=columns.shape, **states, grad_req="null")
+    executor = network.simple_bind(mx.cpu(), data=(1, STEPS, ROWS), **states, grad_req="null")
     executor.copy_params_from(arg_params, aux_params)
     for name in states:
         executor.arg_dict[name][:] = 0
-    probabilities = executor.forward(is_train=False, data=mx.nd.array(columns))[0].asnumpy()
-    digits, previous = [], 0
-    for best in probabilities.argmax(axis=1).tolist():
-        if best not in (0, previous):
-            digits.append(best - 1)
-        previous = best
-    return digits, probabilities
+
+    def read(image_path):
+        columns = prepare(image_path).transpose((1, 0)).reshape((1, STEPS, ROWS)) / 255
+        probabilities = executor.forward(is_train=False, data=mx.nd.array(columns))[0].asnumpy()
+        digits, previous = [], 0
+        for best in probabilities.argmax(axis=1).tolist():
+            if best not in (0, previous):
+                digits.append(best - 1)
+            previous = best
+        return digits, probabilities
+
+    return read
+
+
+def prepare(image_path):
+    """Return an image, (ROWS, STEPS) uint8, as the example's script prepares it."""
+    return cv2.resize(cv2.imread(str(image_path), 0), (STEPS, ROWS))
