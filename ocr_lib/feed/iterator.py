@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence as SequenceABC
-from itertools import chain, cycle, islice
+from itertools import cycle, islice
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -82,8 +82,7 @@ class OCRIter(mx.io.DataIter):
         least_rows: int = 1,
     ) -> None:
         super().__init__(recipe.training.batch_size)
-        self._begin, length = _source(batches)
-        self.batches_per_epoch = length if batches_per_epoch is None else batches_per_epoch
+        self._begin, self.batches_per_epoch = _source(batches, batches_per_epoch)
         self.recipe = recipe
         self._epoch, self._done = epoch, done
         self._least_rows = least_rows
@@ -204,17 +203,24 @@ class OCRIter(mx.io.DataIter):
         return min(self.recipe.text.max_length, shrunk(width, self.recipe.network.shrinkage(0)))
 
 
-def _source(batches: Batches) -> Tuple[Callable[[int, int], Iterator[Batch]], int]:
-    """Return what begins with any batch of any epoch, and how many an epoch has unless it is said."""
+def _source(batches: Batches, per_epoch: Optional[int]) -> Tuple[Callable[[int, int], Iterator[Batch]], int]:
+    """Return what begins with any batch of any epoch, and how many batches an epoch has."""
     if callable(batches):
-        return batches, _UNLIMITED
+        return batches, _UNLIMITED if per_epoch is None else per_epoch
     if isinstance(batches, SequenceABC):
-        fixed = batches  # the same in every epoch
-        return lambda epoch, done: chain(islice(fixed, done, None), cycle(fixed)), len(fixed)
+        fixed, count = batches, len(batches) if per_epoch is None else per_epoch
+        return lambda epoch, done: _same_epochs(fixed, count, done), count
     raise OCRError(
         f"OCRIter takes a list of batches, or a function of (epoch, batches done) that begins with any: a "
         f"{type(batches).__name__} can't begin a second epoch"
     )
+
+
+def _same_epochs(batches: Sequence[Batch], per_epoch: int, done: int) -> Iterator[Batch]:
+    """Yield epochs that all begin with the first batch; the one under way goes on behind those that are done."""
+    while batches:
+        yield from islice(cycle(batches), done, per_epoch)
+        done = 0
 
 
 def epoch_ranges(epoch_size: int, batch_size: int, epoch: int = 0, done: int = 0) -> Iterator[range]:

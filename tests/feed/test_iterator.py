@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def arrays(batch):
 
 
 def test_it_is_a_data_iterator_that_says_what_it_provides():
-    iterator = OCRIter([batch_of(4)], RECIPE, 1)
+    iterator = OCRIter([batch_of(4)], RECIPE)
     assert isinstance(iterator, mx.io.DataIter) and iterator.batch_size == 4
     (data,), (label,) = iterator.provide_data, iterator.provide_label
     assert (data.name, tuple(data.shape), data.layout) == ("data", (4, 9, 5), "NTC")
@@ -47,7 +48,7 @@ def test_it_is_a_data_iterator_that_says_what_it_provides():
 
 def test_columns_are_time_steps_and_texts_are_padded_labels():
     source = batch_of(4)
-    (batch,) = OCRIter([source], RECIPE, 1)
+    (batch,) = OCRIter([source], RECIPE)
     data, label = arrays(batch)
     assert data.dtype == label.dtype == np.float32
     assert (data.shape, label.shape, batch.pad) == ((4, 9, 5), (4, 4), 0)
@@ -58,24 +59,25 @@ def test_columns_are_time_steps_and_texts_are_padded_labels():
 
 
 def test_an_incomplete_batch_is_padded_when_asked():
-    (batch,) = OCRIter([batch_of(3)], RECIPE, 1, pad=True)
+    (batch,) = OCRIter([batch_of(3)], RECIPE, least_rows=4)
     data, label = arrays(batch)
     assert (data.shape, label.shape, batch.pad) == ((4, 9, 5), (4, 4), 1)
     np.testing.assert_array_equal(data[3], data[2])
     np.testing.assert_array_equal(label[3], label[2])
-    (unpadded,) = OCRIter([batch_of(3)], RECIPE, 1)
+    assert batch.texts == ["1", "10", "100"]
+    (unpadded,) = OCRIter([batch_of(3)], RECIPE)
     np.testing.assert_array_equal(data[:3], unpadded.data[0].asnumpy())
 
 
 def test_an_incomplete_batch_is_smaller_otherwise_and_says_so():
-    (batch,) = OCRIter([batch_of(3)], RECIPE, 1)
+    (batch,) = OCRIter([batch_of(3)], RECIPE)
     data, label = arrays(batch)
     assert (data.shape, label.shape, batch.pad) == ((3, 9, 5), (3, 4), 0)
     assert tuple(batch.provide_data[0].shape) == (3, 9, 5) and tuple(batch.provide_label[0].shape) == (3, 4)
 
 
 def test_a_list_is_read_anew_in_each_epoch():
-    iterator = OCRIter([batch_of(4), batch_of(2, 4)], RECIPE, 2, pad=True)
+    iterator = OCRIter([batch_of(4), batch_of(2, 4)], RECIPE, least_rows=4)
     epochs = []
     for _ in range(3):
         epochs.append([(arrays(batch)[0].tobytes(), batch.pad) for batch in iterator])
@@ -86,32 +88,52 @@ def test_a_list_is_read_anew_in_each_epoch():
     assert epochs[0] == epochs[1] == epochs[2]
 
 
+@pytest.mark.parametrize("per_epoch", [1, 2, 3, 5])
+def test_each_epoch_begins_with_the_first_of_a_list_whatever_its_length(per_epoch):
+    batches = [batch_of(4, start) for start in (0, 4, 8)]
+    iterator = OCRIter(batches, RECIPE, per_epoch)
+    for _ in range(3):
+        drawn = [arrays(batch)[0] for batch in iterator]
+        expected = [arrays(next(OCRIter([batches[k % 3]], RECIPE)))[0] for k in range(per_epoch)]
+        np.testing.assert_array_equal(drawn, expected)
+        iterator.reset()
+
+
+def endless(epoch, done, per_epoch):
+    for number in itertools.count(epoch * per_epoch + done):
+        yield batch_of(4, 4 * number)
+
+
 def test_an_endless_stream_goes_on_from_epoch_to_epoch():
-    stream = (batch_of(4, start) for start in itertools.count(0, 4))
-    iterator = OCRIter(stream, RECIPE, 3)
+    iterator = OCRIter(partial(endless, per_epoch=3), RECIPE, 3)
     drawn = []
     for _ in range(2):
         drawn += [arrays(batch)[0] for batch in iterator]
         iterator.reset()
-    expected = [arrays(next(OCRIter([batch_of(4, start)], RECIPE, 1)))[0] for start in range(0, 24, 4)]
+    expected = [arrays(next(OCRIter([batch_of(4, start)], RECIPE)))[0] for start in range(0, 24, 4)]
     np.testing.assert_array_equal(drawn, expected)
 
 
 def test_an_epoch_can_begin_in_the_middle():
-    iterator = OCRIter((batch_of(4, start) for start in itertools.count(0, 4)), RECIPE, 5)
-    iterator.reset(done=3)
-    assert len(list(iterator)) == 2
-    iterator.reset()
-    assert len(list(iterator)) == 5
+    whole = OCRIter(partial(endless, per_epoch=5), RECIPE, 5)
+    list(whole)
+    whole.reset()
+    iterator = OCRIter(partial(endless, per_epoch=5), RECIPE, 5, epoch=1, done=3)
+    for count in 2, 5:
+        expected = [arrays(batch)[0] for batch in whole][-count:]
+        np.testing.assert_array_equal([arrays(batch)[0] for batch in iterator], expected)
+        assert len(expected) == count
+        iterator.reset()
+        whole.reset()
 
 
 def test_the_time_spent_waiting_is_counted():
-    def slow():
+    def slow(epoch, done):
         for start in range(3):
             time.sleep(0.02)
             yield batch_of(4, start)
 
-    iterator = OCRIter(slow(), RECIPE, 3)
+    iterator = OCRIter(slow, RECIPE, 3)
     waits = [iterator.wait_s]
     for _ in iterator:
         waits.append(iterator.wait_s)
@@ -120,12 +142,13 @@ def test_the_time_spent_waiting_is_counted():
     assert np.diff(waits).min() >= 0.02
 
 
-def test_a_module_can_be_fed_with_it():
+@pytest.mark.parametrize("least_rows", [1, 4])
+def test_a_module_can_be_fed_with_it(least_rows):
     data = mx.sym.var("data")
     net = mx.sym.FullyConnected(data, num_hidden=1, name="fc")
     net = mx.sym.MakeLoss(mx.sym.mean(net) + 0 * mx.sym.sum(mx.sym.var("label")))
     module = mx.mod.Module(net, data_names=["data"], label_names=["label"])
-    iterator = OCRIter([batch_of(4), batch_of(3)], RECIPE, 2, pad=True)
+    iterator = OCRIter([batch_of(4), batch_of(3)], RECIPE, least_rows=least_rows)
     module.bind(iterator.provide_data, iterator.provide_label)
     module.init_params(mx.init.One())
     losses = []
