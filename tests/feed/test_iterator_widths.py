@@ -40,19 +40,19 @@ def shapes(descriptions):
     ],
 )
 def test_it_provides_widths_and_says_so(settings, width, label):
-    iterator = OCRIter([], recipe_of(*settings), 1)
+    iterator = OCRIter([], recipe_of(*settings))
     assert shapes(iterator.provide_data) == [("data", (4, width, HEIGHT), "NTC"), ("widths", (4,), "N")]
     assert shapes(iterator.provide_label) == [("label", (4, label), "NT")]
 
 
 @pytest.mark.parametrize("layer", [{"pool": [70, 1]}, {"kernel": [40, 1], "padding": False, "pool": [1, 1]}])
 def test_what_it_provides_is_enough_for_a_network_that_wants_much(layer):
-    iterator = OCRIter([], recipe_of(("network.convolutions", [{"filters": 2, **layer}])), 1)
+    iterator = OCRIter([], recipe_of(("network.convolutions", [{"filters": 2, **layer}])))
     assert all(size > 0 for _, shape, _ in shapes(iterator.provide_data + iterator.provide_label) for size in shape)
 
 
 def test_a_recipe_with_a_width_has_none():
-    iterator = OCRIter([batch_of([9] * 4)], recipe_of(("image.width", 9)), 1)
+    iterator = OCRIter([batch_of([9] * 4)], recipe_of(("image.width", 9)))
     (batch,) = iterator
     for provided in iterator.provide_data, batch.provide_data:
         assert shapes(provided) == [("data", (4, 9, HEIGHT), "NTC")]
@@ -63,7 +63,7 @@ def test_a_recipe_with_a_width_has_none():
 @pytest.mark.parametrize("mean, scale", [(0, 255), (255, -255), (127.5, 64), (13.7, -3)])
 def test_grey_values_are_normalised_and_zero_behind_the_width(mean, scale):
     source = batch_of([45, 1, 33, 44])
-    (batch,) = OCRIter([source], recipe_of(("image.mean", mean), ("image.scale", scale)), 1)
+    (batch,) = OCRIter([source], recipe_of(("image.mean", mean), ("image.scale", scale)))
     data, widths = (array.asnumpy() for array in batch.data)
     assert data.shape == (4, 64, HEIGHT) and data.dtype == widths.dtype == np.float32
     assert widths.tolist() == batch.widths.tolist() == [45, 1, 33, 44]
@@ -75,7 +75,7 @@ def test_grey_values_are_normalised_and_zero_behind_the_width(mean, scale):
 
 @pytest.mark.parametrize("width, steps", [(1, 32), (31, 32), (32, 32), (33, 64), (64, 64), (65, 96), (1000, 1024)])
 def test_time_steps_are_few_different_numbers(width, steps):
-    (batch,) = OCRIter([batch_of([width, 1])], recipe_of(), 1)
+    (batch,) = OCRIter([batch_of([width, 1])], recipe_of())
     assert batch.data[0].shape == (2, steps, HEIGHT)
 
 
@@ -83,7 +83,7 @@ def test_columns_that_are_all_padding_change_nothing():
     recipe = recipe_of()
     source = batch_of([20, 7, 31, 2], padded_to=60)
     cut = source._replace(images=source.images[:, :, :31])
-    found = [next(OCRIter([batch], recipe, 1)).data[0].asnumpy() for batch in (source, cut)]
+    found = [next(OCRIter([batch], recipe)).data[0].asnumpy() for batch in (source, cut)]
     assert [data.shape[1] for data in found] == [64, 32]
     np.testing.assert_array_equal(found[0][:, :32], found[1])
     assert not found[0][:, 32:].any()
@@ -91,14 +91,14 @@ def test_columns_that_are_all_padding_change_nothing():
 
 def test_an_incomplete_batch_is_padded_with_its_last_sample_when_asked():
     source = batch_of([12, 40, 33], ["1", "22", "333"])
-    (batch,) = OCRIter([source], recipe_of(), 1, pad=True)
+    (batch,) = OCRIter([source], recipe_of(), least_rows=4)
     data, widths, label = (array.asnumpy() for array in [*batch.data, *batch.label])
     assert batch.pad == 1
     assert (data.shape, widths.tolist()) == ((4, 64, HEIGHT), [12, 40, 33, 33])
     np.testing.assert_array_equal(data[3], data[2])
     assert label.tolist() == [[2, 0, 0, 0], [3, 3, 0, 0], [4, 4, 4, 0], [4, 4, 4, 0]]
     assert (batch.texts, batch.widths.tolist()) == (["1", "22", "333"], [12, 40, 33])
-    (unpadded,) = OCRIter([source], recipe_of(), 1)
+    (unpadded,) = OCRIter([source], recipe_of())
     assert unpadded.pad == 0 and unpadded.data[1].asnumpy().tolist() == [12, 40, 33]
     np.testing.assert_array_equal(unpadded.data[0].asnumpy(), data[:3])
     assert shapes(unpadded.provide_data) == [("data", (3, 64, HEIGHT), "NTC"), ("widths", (3,), "N")]
@@ -108,18 +108,19 @@ def test_an_incomplete_batch_is_padded_with_its_last_sample_when_asked():
 def test_labels_are_no_wider_than_the_time_steps(width, label_width):
     pools = [{"filters": 2, "pool": [8, 1]}]  # 32 columns make 4 time steps
     recipe = recipe_of(("network.convolutions", pools), ("text.max_length", 9))
-    (batch,) = OCRIter([batch_of([width, 9], ["12", "3"])], recipe, 1)
+    (batch,) = OCRIter([batch_of([width, 9], ["12", "3"])], recipe)
     label = batch.label[0].asnumpy()
     assert shapes(batch.provide_label) == [("label", (2, label_width), "NT")]
     assert label.tolist() == [[2, 3] + [0] * (label_width - 2), [4] + [0] * (label_width - 1)]
 
 
-def test_a_module_can_be_fed_with_batches_of_different_widths():
+@pytest.mark.parametrize("least_rows", [1, 4])
+def test_a_module_can_be_fed_with_batches_of_different_widths(least_rows):
     data, widths = mx.sym.var("data"), mx.sym.var("widths")
     per_column = mx.sym.broadcast_div(mx.sym.sum(data, axis=(1, 2)), widths)
     net = mx.sym.Group([mx.sym.BlockGrad(per_column), mx.sym.MakeLoss(mx.sym.sum(mx.sym.var("label"), axis=1))])
     batches = [batch_of([45, 1, 33, 44]), batch_of([3, 2, 1, 9], ["1", "2", "3", "4444"]), batch_of([70, 80])]
-    iterator = OCRIter(batches, recipe_of(), 3, pad=True)
+    iterator = OCRIter(batches, recipe_of(), least_rows=least_rows)
     module = mx.mod.Module(net, [description.name for description in iterator.provide_data], ["label"])
     module.bind(iterator.provide_data, iterator.provide_label)
     module.init_params()
