@@ -13,7 +13,7 @@ from ocr_lib.orientation import orientation_of, upright
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_WITH_OPACITY = ("LA", "PA", "RGBA", "La", "RGBa")
+_WITH_OPACITY = ("LA", "PA", "RGBA", "RGBa")
 
 
 def is_pillow(image: Any) -> bool:
@@ -71,6 +71,8 @@ def _pixels(image: "Image") -> np.ndarray:
         return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
     if image.mode == "F":
         return np.rint(np.clip(np.nan_to_num(np.asarray(image)), 0, 255)).astype(np.uint8)
+    if image.mode == "La":  # which Pillow converts to nothing else
+        image = image.convert("LA")
     mode = "RGBA" if image.mode in _WITH_OPACITY or "transparency" in image.info else "RGB"
     try:
         pixels = np.asarray(image.convert(mode))

@@ -103,3 +103,16 @@ def _tiff_directory(tags, place, order):
 
 def _big(pixels):
     return pixels.astype(pixels.dtype.newbyteorder(">"))
+
+
+COLOUR_MODES = ["L", "P", "LA", "PA", "La", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "I;16", "I", "F"]
+
+
+def pillow_of_mode(grey, mode):
+    """Return an image of Pillow that shows a grey one, (H, W) uint8, in one of `COLOUR_MODES`."""
+    if mode.startswith("I"):
+        return Image.fromarray(grey.astype(np.uint16 if mode == "I;16" else np.int32) * 257)
+    image = Image.fromarray(grey)
+    for step in {"La": ["LA", "La"], "RGBa": ["RGBA", "RGBa"], "PA": ["LA", "PA"]}.get(mode, [mode]):
+        image = image.convert(step)
+    return image

@@ -1,11 +1,28 @@
 """What all that reads images has in common, whatever runs the network."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import (
+    AbstractSet,
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+    Union,
+    overload,
+)
 
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
+from ocr_lib.cv import MAX_PIXELS
+from ocr_lib.errors import naming
+from ocr_lib.image_input import ImageInput, grey_image, is_image, name_of
 from ocr_lib.preparation import Preparation, pad, parts_of_like_width
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading, readings
@@ -30,15 +47,23 @@ class Recognizer(ABC):
         Most images to put through the network at a time.
     decode : Decoder
         Finds the texts in what the network says.
+    max_pixels : int
+        `predict` refuses images with more; files with more than 50,000,000 are refused in any case.
     """
 
     def __init__(
-        self, alphabet: Alphabet, preparation: Preparation, batch_size: int = 128, decode: Decoder = best_path
+        self,
+        alphabet: Alphabet,
+        preparation: Preparation,
+        batch_size: int = 128,
+        decode: Decoder = best_path,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.alphabet = alphabet
         self.preparation = preparation
         self._batch_size = batch_size
         self.decode = decode
+        self._max_pixels = max_pixels
 
     @abstractmethod
     def probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
@@ -57,6 +82,36 @@ class Recognizer(ABC):
             (T', N, C) float32; behind a sample's end the blank has probability 1.
         """
 
+    @overload
+    def predict(self, images: ImageInput) -> Reading: ...
+
+    @overload
+    def predict(self, images: Iterable[ImageInput]) -> List[Reading]: ...
+
+    def predict(self, images: Union[ImageInput, Iterable[ImageInput]]) -> Union[Reading, List[Reading]]:
+        """Read an image, or several.
+
+        Parameters
+        ----------
+        images : str, os.PathLike, bytes, binary file, PIL.Image.Image, numpy.ndarray, or an iterable of such
+            Image files by their paths, open, or what they hold, which may be a bytearray or a memoryview too; images
+            of Pillow; arrays of uint8: grey (H, W) or (H, W, 1), or in OpenCV's order of colours (H, W, 3), or with
+            opacity (H, W, 4). A list, a tuple or a generator may mix them.
+
+        Returns
+        -------
+        Reading, or list of Reading
+            A list for an iterable, in its order.
+
+        Raises
+        ------
+        OCRError
+            Naming the image that can't be read, is too large or no image.
+        """
+        if is_image(images) or not isinstance(images, Iterable) or isinstance(images, (AbstractSet, Mapping)):
+            return self.read([self._grey(images, "the image")])[0]
+        return self.read([self._grey(image, f"image {i}") for i, image in enumerate(images)])
+
     def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
         """Read grey images, each (H, W) uint8 of any size."""
         found: Dict[int, Reading] = {}
@@ -71,6 +126,12 @@ class Recognizer(ABC):
         for indices, probabilities, _ in self._parts(images):
             found.update(zip(indices, (self.alphabet.decode(labels or []) for labels in self.decode(probabilities))))
         return [found[index] for index in range(len(images))]
+
+    def _grey(self, image: Any, place: str) -> np.ndarray:
+        with naming(name_of(image, place)):
+            grey = grey_image(image, self._max_pixels)
+            self.preparation.width_of(grey)
+        return grey
 
     def _parts(self, images: Sequence[np.ndarray]) -> Iterator[Tuple[List[int], np.ndarray, np.ndarray]]:
         """Yield indices of images, the network's output for them (T', N, C), and the time steps of each (N,)."""

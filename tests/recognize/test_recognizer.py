@@ -1,13 +1,17 @@
 """What all that reads images has in common, with a network that tells what it was given."""
 
+from collections import deque
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.preparation import Preparation
 from ocr_lib.recognize.recognizer import Recognizer, batches
+from tests.encoded_images import encoded
 
 ALPHABET = Alphabet("".join(map(chr, range(0x4E00, 0x4E00 + 60))))
 HEIGHT = 16
@@ -101,6 +105,62 @@ class TestParts:
     def test_an_image_that_is_no_line(self, images, method):
         with pytest.raises(OCRError, match="^999 by 1 pixels are no line of text"):
             getattr(Told(), method)([*images, np.zeros((1, 999), np.uint8)])
+
+
+class TestPredict:
+    """What it is given; `tests/test_image_input.py` has all that an image may be."""
+
+    def numbers(self, readings):
+        return [ALPHABET.characters.index(reading.text) for reading in readings]
+
+    def test_one_image_has_one_reading(self, images):
+        for number in 0, 7:
+            assert self.numbers([Told().predict(images[number])]) == [number]
+            assert self.numbers([Told().predict(encoded(images[number], "PNG"))]) == [number]
+
+    @pytest.mark.parametrize("several", [list, tuple, iter, deque, lambda images: (image for image in images)])
+    def test_several_have_a_list(self, images, several):
+        found = Told(batch_size=3).predict(several(images[:10]))
+        assert isinstance(found, list) and self.numbers(found) == list(range(10))
+
+    def test_kinds_may_be_mixed(self, images, tmp_path):
+        (tmp_path / "1.png").write_bytes(encoded(images[1], "PNG"))
+        mixed = [images[0], tmp_path / "1.png", encoded(images[2], "BMP"), Image.fromarray(images[3])]
+        assert self.numbers(Told().predict(mixed)) == [0, 1, 2, 3]
+
+    @pytest.mark.parametrize("nothing", [[], (), iter([])])
+    def test_none(self, nothing):
+        assert Told().predict(nothing) == []
+
+    @pytest.mark.parametrize("given", [None, 5, {"a": 1}, {1, 2}, object()])
+    def test_what_is_neither_is_told_by_its_type(self, given):
+        with pytest.raises(OCRError, match=f"^the image: {type(given).__name__} is no image: it takes a path, "):
+            Told().predict(given)
+
+    @pytest.mark.parametrize(
+        "given, said", [(b"words", "no image"), (3, "int is no"), (np.zeros((1, 999), np.uint8), "999 by 1")]
+    )
+    def test_a_fault_has_the_place_of_its_image(self, images, given, said, tmp_path):
+        with pytest.raises(OCRError, match=f"^image 2: {said}"):
+            Told().predict([*images[:2], given, *images[3:5]])
+        with pytest.raises(OCRError, match=f"^the image: {said}"):
+            Told().predict(given)
+
+    def test_a_fault_has_the_name_of_its_file(self, images, tmp_path):
+        path = tmp_path / "wide.png"
+        path.write_bytes(encoded(np.zeros((1, 999), np.uint8), "PNG"))
+        with path.open("rb") as file, Image.open(path) as image:
+            for given in path, str(path), file, image:
+                with pytest.raises(OCRError, match=f"^{path}: 999 by 1 pixels are no line of text"):
+                    Told().predict([images[0], given])
+
+    def test_a_limit_is_that_of_every_image(self, images):
+        strict = Told(max_pixels=images[0].size)
+        assert strict.predict(images[0]).text == ALPHABET.characters[0]
+        larger = np.vstack([images[0], images[0][:1]])
+        for given in larger, encoded(larger, "PNG"), Image.fromarray(larger):
+            with pytest.raises(OCRError, match=f"^image 1: the image is larger than {images[0].size:,} pixels$"):
+                strict.predict([images[0], given])
 
 
 def test_where_no_text_is_found_there_is_none(images):
