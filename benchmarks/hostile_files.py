@@ -4,6 +4,7 @@ Mutants are read in processes of their own, by what reads such files in use. A f
 that does not come, an exception other than ours, more than one line of text, or too much memory.
 
     python benchmarks/hostile_files.py --count 1000 symbol params
+    python benchmarks/hostile_files.py png jpeg bmp tiff webp pnm gif
 """
 
 import json
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+from image_mutations import mutated_image, mutated_png, mutated_tiff
 from mutations import mutated
 from report import ROOT, make_parser
 
@@ -29,13 +31,15 @@ _STARTING_S = 120.0
 _SAFE_BYTES = 6 * 2**30  # of addresses, so that the machine survives what is looked for
 
 READ, REFUSED = "read", "refused"
+IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "PNM", "GIF")
 
 
 class Kind(NamedTuple):
-    """Whole files to mutate, and what reads one from its bytes."""
+    """Whole files to mutate, what reads one from its bytes, and how they are mutated."""
 
     seeds: Sequence[bytes]
     read: Callable[[bytes], object]
+    mutate: Callable[[Sequence[bytes], np.random.Generator], bytes] = mutated
 
 
 class Source(NamedTuple):
@@ -116,6 +120,16 @@ def checkpoint_file(folder: Path, suffix: str) -> Kind:
     return Kind([path.read_bytes()], read)
 
 
+def images(folder: Path, image_format: str) -> Kind:
+    """Return image files of a format, of every kind that it has."""
+    from ocr_lib.image import decode_image
+    from tests.image_seeds import ANIMATIONS, SEEDS
+
+    mutate = {"PNG": mutated_png, "TIFF": mutated_tiff}.get(image_format, mutated_image)
+    refused = [ANIMATIONS[image_format]] if image_format in ANIMATIONS else []
+    return Kind(SEEDS[image_format], decode_image, lambda seeds, generator: mutate([*seeds, *refused], generator))
+
+
 KINDS = {
     "symbol": Source(partial(classic, suffix="symbol.json")),
     "params": Source(partial(classic, suffix=".params")),
@@ -123,6 +137,7 @@ KINDS = {
     "our-params": Source(partial(ours, suffix=".params")),
     "int8-symbol": Source(partial(int8, suffix="symbol.json")),
     "int8-params": Source(partial(int8, suffix=".params")),
+    **{name.lower(): Source(partial(images, image_format=name), 10_000) for name in IMAGE_FORMATS},
 }
 
 
@@ -136,13 +151,14 @@ def work(name: str, seed: int, first: int, count: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (_SAFE_BYTES, _SAFE_BYTES))
         _answer("ready", 0.0)
         for index in range(first, first + count):
-            data = mutated(kind.seeds, np.random.default_rng([seed, index]))
+            data = kind.mutate(kind.seeds, np.random.default_rng([seed, index]))
             began = time.perf_counter()
             outcome = _outcome(kind.read, data)
             passed = time.perf_counter() - began
             said.seek(0)
             _answer(f"prints {text!r}" if (text := said.read()) else outcome, 1000 * passed)
-            said.truncate(0)
+            said.seek(0)
+            said.truncate()
 
 
 def _outcome(read: Callable[[bytes], object], data: bytes) -> str:

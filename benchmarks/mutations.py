@@ -22,7 +22,7 @@ def _flip(data: bytearray, place: int, length: int, generator: np.random.Generat
 
 
 def _fill(data: bytearray, place: int, length: int, generator: np.random.Generator) -> None:
-    data[place : place + length] = generator.choice([b"\0", b"\xff", b"\x7f"]) * length
+    data[place : place + length] = generator.choice([b"\0", b"\xff", b"\x7f", b"\x80"]) * length
 
 
 def _overwrite(data: bytearray, place: int, length: int, generator: np.random.Generator) -> None:

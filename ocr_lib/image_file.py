@@ -20,6 +20,7 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MOST_SCANS = 100  # each takes the time of a whole image to decode, however little it holds
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLES = 256, 257, 277
 _WEBP_ANIMATION = 0x02
+_GIF_EXTENSION, _GIF_FRAME, _GIF_END = b"!,;"
 _PNM_SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _PNM_SIZE = re.compile(rb"P[1-6]%b(\d{1,9})%b(\d{1,9})[\s#]" % (_PNM_SPACE, _PNM_SPACE))
 
@@ -215,7 +216,27 @@ def _pnm(data: bytes) -> ImageFile:
 
 
 def _gif(data: bytes) -> ImageFile:
-    return ImageFile("GIF", *struct.unpack_from("<HH", data, 6))
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position, frames = 13 + _gif_palette_bytes(flags), 0
+    while data[position] != _GIF_END:
+        if data[position] == _GIF_FRAME:
+            left, top, across, down, flags = struct.unpack_from("<HHHHB", data, position + 1)
+            width, height, frames = max(width, left + across), max(height, top + down), frames + 1
+            position += 11 + _gif_palette_bytes(flags)
+        elif data[position] == _GIF_EXTENSION:
+            position += 2
+        else:
+            raise _damaged()
+        while data[position]:  # the length of a block; 0 ends them
+            position += 1 + data[position]
+        position += 1
+    if frames > 1:
+        raise _animation()
+    return ImageFile("GIF", width, height)
+
+
+def _gif_palette_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 FORMATS = (

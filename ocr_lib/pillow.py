@@ -23,25 +23,21 @@ def is_pillow(image: Any) -> bool:
 
 
 def open_gif(data: bytes) -> "Image":
-    """Open a GIF that does not move.
+    """Open a GIF.
 
     Raises
     ------
     OCRError
-        If it is an animation or damaged, or there is no Pillow.
+        If it is damaged, or there is no Pillow.
     """
     try:
         from PIL import Image
     except ImportError as error:
         raise OCRError("GIF is read with Pillow: pip install Pillow, or save it as PNG") from error
     try:
-        image = Image.open(io.BytesIO(data), formats=["GIF"])
-        moves = image.is_animated
+        return Image.open(io.BytesIO(data), formats=["GIF"])
     except Exception as error:  # Pillow has an exception for each of the ways to be damaged
         raise OCRError("the image is cut off or damaged") from error
-    if moves:
-        raise OCRError("an animation: save the frame that is to be read as PNG")
-    return image
 
 
 def pixels_of(image: "Image") -> np.ndarray:

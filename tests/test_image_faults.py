@@ -74,7 +74,7 @@ CUT_CASES = {
     "lzw tiff": (encoded(NOISE[..., :3], "TIFF", compression="tiff_lzw"), CUT_OFF_LOOKS),
     "webp": (encoded(NOISE[..., :3], "WEBP"), CUT_OFF_LOOKS),
     "lossless webp": (encoded(NOISE, "WEBP", lossless=True), CUT_OFF_LOOKS),
-    "gif": (encoded(NOISE[..., 0], "GIF")[:-2], CUT_OFF_LOOKS),  # the last two bytes say no more than that it ends
+    "gif": (encoded(NOISE[..., 0], "GIF"), CUT_OFF_LOOKS),
 }
 
 
