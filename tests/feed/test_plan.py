@@ -45,7 +45,7 @@ class TestFonts:
     def test_leave_the_recipe_as_it_is(self):
         recipe = toy_recipe()
         made = plan_fonts(recipe, FONT)
-        assert made.recipe == recipe and made.data == ""
+        assert made.recipe == recipe and made.data == "" and made.source == FONT
         assert made.fonts == {FONT.name: sha256(FONT)}
         assert isinstance(made.make_source(), CaptchaSource)
         assert made.description == "fonts: Ubuntu-M"
@@ -84,7 +84,7 @@ class TestDisk:
         text, training = made.recipe.text, made.recipe.training
         assert (text.alphabet, text.min_length, text.max_length) == ("abc", 2, 4)
         assert (training.epoch_size, training.validation_size) == (15, 5)
-        assert made.fonts == {} and said() == []
+        assert made.fonts == {} and made.source == folder and said() == []
         assert str(folder) in made.description and "15 samples" in made.description and "5 to" in made.description
         untouched = toy_recipe()
         assert (made.recipe.image, made.recipe.network) == (untouched.image, untouched.network)
@@ -95,6 +95,15 @@ class TestDisk:
         assert isinstance(source, DiskSource) and made.modules == ["ocr_lib.feed.disk"]
         texts = source(("train", range(15))).texts + source(("validation", range(5))).texts
         assert sorted(texts) == sorted(TEXTS)
+
+    def test_workers_make_its_batches(self, folder):
+        made = plan(folder)
+        tasks = [("train", range(8)), ("validation", range(5)), ("train", range(8, 15))]
+        source = made.make_source()
+        with made.start_workers(2) as pool:
+            for batch, task in zip(pool.map(tasks), tasks):
+                assert batch.texts == source(task).texts
+                np.testing.assert_array_equal(batch.images, source(task).images)
 
     def test_the_seed_holds_out_others(self, folder):
         digests = [plan(folder, settings=[("seed", seed)]).data for seed in (0, 0, 1)]
