@@ -159,7 +159,15 @@ def huge_webp():
     return bytes(data)
 
 
-HUGE = [huge_png, huge_jpeg, huge_bmp, huge_tiff, huge_webp]
+def huge_gif():
+    # What it says at its head is small.
+    data = bytearray(encoded(SMOOTH, "GIF"))
+    at = data.index(b",\0\0\0\0") + 5
+    data[at : at + 4] = struct.pack("<HH", 20000, 20000)
+    return bytes(data)
+
+
+HUGE = [huge_png, huge_jpeg, huge_bmp, huge_tiff, huge_webp, huge_gif]
 
 
 # OpenCV has a limit of its own, which can't be set any more once it is loaded.
@@ -199,7 +207,8 @@ def test_the_limit_is_the_one_that_is_stated():
 
 @pytest.mark.parametrize("make", HUGE)
 def test_a_smaller_limit_holds_before_anything_is_decoded(make, monkeypatch):
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    for module, name in (cv2, "imdecode"), (Image, "open"):
+        monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was decoded"))
     with pytest.raises(OCRError, match="^the image is larger than 1,000 pixels$"):
         decode_image(make(), 1000)
 
