@@ -1,9 +1,12 @@
 """What all commands share: common options, logging, errors on one line, exit codes."""
 
 import argparse
+import codecs
+import io
 import json
 import logging
 import math
+import re
 import signal
 import sys
 from dataclasses import asdict
@@ -18,6 +21,9 @@ from ocr_lib.net.manifest import Epoch
 
 if TYPE_CHECKING:
     from ocr_lib.recognize.comparison import Comparison
+
+# What Python makes of bytes that the locale's encoding lacks, itself or as it is shown.
+_ESCAPED = re.compile(r"[\udc80-\udcff]|\\udc[89a-f][0-9a-f]")
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -116,6 +122,12 @@ def tell_model(
         print(f"{gain:.2f} times as fast as floating point, {count} at a time")
 
 
+def print_json(value: object) -> None:
+    """Print an object or an array, in ASCII where stdout may lack characters of it."""
+    encoding = codecs.lookup(getattr(sys.stdout, "encoding", None) or "utf-8").name
+    print(json.dumps(value, indent=2, ensure_ascii=encoding != "utf-8", allow_nan=False))
+
+
 def run_command(
     parser: argparse.ArgumentParser,
     command: Callable[[argparse.Namespace], int],
@@ -125,6 +137,9 @@ def run_command(
 
     Errors end in one line on stderr and exit code 1, Ctrl-C in 130; `--debug` shows tracebacks.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The locale may lack characters of texts, and names of files need not be text. Python's stderr does it already.
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = parser.parse_args(argv)
     _log_to_stderr(logging.WARNING if args.quiet else logging.INFO)
     try:
@@ -143,8 +158,14 @@ def run_command(
         cause = error
     if args.debug:
         raise cause
-    print(f"{parser.prog}: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{parser.prog}: error: {' '.join(message.split())}{_hint(message, cause)}", file=sys.stderr)
     return 1
+
+
+def _hint(message: str, cause: Exception) -> str:
+    """Return what to set where an argument or the name of a file has what the locale's encoding lacks."""
+    lacks = isinstance(cause, UnicodeEncodeError) or _ESCAPED.search(message)
+    return "; the locale is not UTF-8: set PYTHONUTF8=1" if lacks and sys.getfilesystemencoding() != "utf-8" else ""
 
 
 def _epoch(text: str) -> Epoch:

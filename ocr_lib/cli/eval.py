@@ -1,14 +1,13 @@
 """``lstm_ocr_eval.py``: measure how well a trained recognizer reads labelled images."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import List, Optional
 
 from tqdm import tqdm
 
-from ocr_lib.cli.command import add_overwrite, make_parser, run_command
+from ocr_lib.cli.command import add_overwrite, make_parser, print_json, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.files import check_free, write_atomic
@@ -45,7 +44,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
         evaluation = evaluate(open_recognizer(args), args.data, tell=tell, **options)
     if args.json:
-        print(json.dumps(evaluation.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(evaluation.as_json())
     else:
         print(evaluation.as_text())
     if args.html:

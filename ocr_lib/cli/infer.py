@@ -2,8 +2,6 @@
 
 import argparse
 import glob
-import io
-import json
 import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
@@ -11,7 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
-from ocr_lib.cli.command import add_overwrite, make_parser, run_command
+from ocr_lib.cli.command import add_overwrite, make_parser, print_json, run_command
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError, naming
@@ -53,8 +51,6 @@ def _infer(args: argparse.Namespace) -> int:
         raise OCRError(f"--plot {args.plot}: the picture is a PNG, so let its name end in .png")
     if args.plot:
         check_free(args.plot, args.overwrite)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file need not be text
     paths = list(_expand(args.images))
     reader = open_recognizer(args, len(paths))
     alphabet = reader.alphabet
@@ -72,8 +68,7 @@ def _infer(args: argparse.Namespace) -> int:
         if outcome.image is not None and outcome.reading and len(drawn) < MOST_PLOTTED:
             drawn.append((outcome.image, outcome.reading))
     if args.json:
-        json.dump(printed, sys.stdout, indent=2, ensure_ascii=False)
-        print()
+        print_json(printed)
     if args.plot:
         from ocr_lib.cli.plot import plot_readings  # matplotlib is slow to import
 

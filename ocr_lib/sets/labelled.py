@@ -1,5 +1,6 @@
 """Labelled images: what a data set is, whatever it is read from."""
 
+import os
 import unicodedata
 from abc import ABC, abstractmethod
 from array import array
@@ -99,6 +100,16 @@ def clean_label(text: str) -> str:
         if unicodedata.category(character) in _CONTROLS:
             raise OCRError(f"the label has the control character U+{ord(character):04X}")
     return label
+
+
+def name_of(path: str) -> str:
+    """Return the name that a path is in UTF-8, which is what data sets know, whatever the locale takes it for."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
+def path_of(name: str) -> str:
+    """Return the path that a name in UTF-8 stands for; see `name_of`."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
 
 
 class Strings:

@@ -9,7 +9,7 @@ from typing import Dict, Iterable, List, Optional, Set
 from ocr_lib.errors import OCRError
 from ocr_lib.image import image_files
 from ocr_lib.image_file import IMAGE_SUFFIXES
-from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label
+from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label, name_of, path_of
 from ocr_lib.sets.lists import Split, rows
 
 LABELS = ("labels.tsv", "labels.csv")
@@ -68,7 +68,7 @@ class FileDataset(Dataset):
         return self._place(self._names[index], self._lines[index])
 
     def _bytes(self, index: int) -> bytes:
-        return (self._folder / self._names[index]).read_bytes()
+        return (self._folder / path_of(self._names[index])).read_bytes()
 
     def _place(self, name: str, line: int) -> str:
         return f"{self._listing}:{line}: {name}" if self._listing else str(self._folder / name)
@@ -79,7 +79,8 @@ def read_names(folder: Path) -> Dataset:
     dataset = FileDataset(folder)
     for path in image_files(folder):
         if path.is_file():
-            dataset.add(path.name, text_of_name(path.stem))
+            name = name_of(path.name)
+            dataset.add(name, text_of_name(Path(name).stem))
     return dataset
 
 
@@ -111,7 +112,7 @@ def read_gt(folder: Path) -> Dataset:
                 except (OSError, UnicodeDecodeError) as error:
                     dataset.note(str(path), error)
                 else:
-                    dataset.add(os.path.relpath(path.with_name(images[0]), folder), label)
+                    dataset.add(name_of(os.path.relpath(path.with_name(images[0]), folder)), label)
     return dataset
 
 
@@ -142,7 +143,7 @@ def read_list(path: Path, split: Optional[Split] = None) -> Dataset:
             dataset.add(name, row.text, row.line)
     if path.name in LABELS:
         for image in image_files(path.parent):
-            if image.name not in taken:
+            if name_of(image.name) not in taken:
                 dataset.note(str(image), f"not in {path.name}")
     return dataset
 
@@ -151,7 +152,7 @@ def _find(folder: Path, name: str) -> Optional[str]:
     """Return the path of an image file that a list names, from the list's folder on."""
     # Not pathlib: to it a name that is too long is an error, and lists have millions of names.
     for found in (f"{place}{name}{ending}" for place in _FOLDERS for ending in _ENDINGS):
-        if os.path.isfile(os.path.join(folder, found)):  # noqa: PTH113, PTH118
+        if os.path.isfile(os.path.join(folder, path_of(found))):  # noqa: PTH113, PTH118
             return os.path.normpath(found)
     return None
 

@@ -11,7 +11,7 @@ from typing import Callable, Dict, Iterable, Iterator, Set, Tuple
 from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
 from ocr_lib.image_file import IMAGE_SUFFIXES, format_of
-from ocr_lib.sets.labelled import Item
+from ocr_lib.sets.labelled import Item, path_of
 from ocr_lib.sets.readers import GT_SUFFIX, LABELS, LIST, text_of_name
 from ocr_lib.sets.records import pack, record_writer
 
@@ -80,12 +80,12 @@ def _write_names(folder: Path, samples: Iterable[Sample]) -> None:
         if "/" in name or len(name.encode()) > _MOST_BYTES:
             raise OCRError(f"{item.name}: the text {text!r} can't be the name of a file: choose another format")
         counts[text] += 1
-        (folder / name).write_bytes(data)
+        (folder / path_of(name)).write_bytes(data)
 
 
 def _write_gt(folder: Path, samples: Iterable[Sample]) -> None:
     for name, text in _write_images(folder, samples):
-        (folder / name).with_suffix(GT_SUFFIX).write_text(f"{text}\n", encoding="utf-8")
+        (folder / path_of(name)).with_suffix(GT_SUFFIX).write_text(f"{text}\n", encoding="utf-8")
 
 
 def _write_list(name: str, images: str, separator: str, folder: Path, samples: Iterable[Sample]) -> None:
@@ -107,7 +107,7 @@ def _write_images(folder: Path, samples: Iterable[Sample]) -> Iterator[Tuple[str
             count += 1
             stem = f"{base}-{count}"
         taken.add(stem)
-        (folder / f"{stem}{suffix}").write_bytes(data)
+        (folder / path_of(f"{stem}{suffix}")).write_bytes(data)
         yield f"{stem}{suffix}", item.text
 
 
