@@ -9,6 +9,7 @@ that does not come, an exception other than ours, more than one line of text, or
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -176,7 +177,9 @@ def _outcome(read: Callable[[bytes], object], data: bytes) -> str:
 
 
 def _lacks_memory(error: Optional[BaseException]) -> bool:
-    return error is not None and ("alloc" in str(error) or _lacks_memory(error.__cause__))
+    if error is None:
+        return False
+    return bool(re.search("bad_alloc|[Ff]ailed to allocate", str(error))) or _lacks_memory(error.__cause__)
 
 
 def _answer(outcome: str, ms: float) -> None:
