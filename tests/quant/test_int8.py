@@ -5,7 +5,8 @@ import pytest
 
 from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
-from ocr_lib.net.checkpoint import split_params
+from ocr_lib.net.checkpoint import load_checkpoint, split_params
+from ocr_lib.net.reader import Reader
 from ocr_lib.quant.int8 import layer_names, quantize
 from ocr_lib.recipe.settings import override
 from tests.quant.networks import (
@@ -26,6 +27,7 @@ from tests.quant.networks import (
     random_images,
     with_onednn,
 )
+from tests.small_network import save
 
 pytestmark = with_onednn
 
@@ -83,6 +85,18 @@ class TestGraph:
         symbol, params = quantize(make_checkpoint(make_recipe(cell=cell, convolutions=CONVOLUTIONS)), random_images(4))
         assert symbol.list_outputs() == ["pred_fc_output"]
         assert set(symbol.list_arguments()) - {"data"} == {name[4:] for name in params}
+
+
+@cells
+@networks
+@pytest.mark.parametrize("calib_mode", ["naive", "none"])
+def test_is_the_same_once_saved(make_checkpoint, tmp_path, calib_mode, convolutions, cell):
+    checkpoint = make_checkpoint(make_recipe(cell=cell, convolutions=convolutions, bidirectional=True))
+    quantized = quantize(checkpoint, random_images(4), calib_mode)
+    prefix = save(tmp_path / "int8", checkpoint.recipe, quantized.params, symbol=quantized.symbol)
+    found = Reader(load_checkpoint(prefix)).probabilities(random_images(3, seed=1))
+    expected = quantized_reader(checkpoint, quantized).probabilities(random_images(3, seed=1))
+    np.testing.assert_array_equal(found, expected)
 
 
 RECIPES = {cell: make_recipe(cell=cell, convolutions=CONVOLUTIONS, layers=2) for cell in ("fused", "unrolled")}
