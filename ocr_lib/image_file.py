@@ -18,6 +18,8 @@ _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])(..)?", re.DOTALL)
 _JPEG_END, _JPEG_SCAN, _JPEG_EXIF = 0xD9, 0xDA, 0xE1
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MOST_SCANS = 100  # each takes the time of a whole image to decode, however little it holds
+# With the size of the header behind, of which there are few: text may begin with these letters too.
+_BMP_START = re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL)
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLES = 256, 257, 277
 _WEBP_ANIMATION = 0x02
 _GIF_EXTENSION, _GIF_FRAME, _GIF_END = b"!,;"
@@ -242,7 +244,7 @@ def _gif_palette_bytes(flags: int) -> int:
 FORMATS = (
     Format("PNG", (".png",), re.compile(re.escape(_PNG_START)), _png),
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), re.compile(rb"\xff\xd8\xff"), _jpeg),
-    Format("BMP", (".bmp", ".dib"), re.compile(rb"BM"), _bmp),
+    Format("BMP", (".bmp", ".dib"), _BMP_START, _bmp),
     Format("TIFF", (".tif", ".tiff"), re.compile(rb"II\*\0|MM\0\*"), _tiff),
     Format("WebP", (".webp",), re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
     Format("PNM", (".pnm", ".pbm", ".pgm", ".ppm"), re.compile(rb"P[1-6]\s"), _pnm),

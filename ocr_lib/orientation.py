@@ -41,9 +41,11 @@ def first_directory(data: bytes) -> Dict[int, int]:
 
 
 def upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn an image (H, W) or (H, W, channels) the way up that its orientation, 1 to 8, asks for; returns a view."""
+    """Turn an image (H, W) or (H, W, channels) the way up that its orientation, 1 to 8, asks for."""
     if orientation >= 5:
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         image = image[::-1]
-    return image[:, ::-1] if orientation in (2, 3, 6, 7) else image
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)

@@ -66,6 +66,7 @@ def test_turning_loses_no_pixel(orientation):
     found = upright(pixels, orientation)
     assert sorted(found.ravel()) == list(range(6))
     assert found.shape == ((3, 2) if orientation > 4 else (2, 3))
+    assert found.flags.c_contiguous
 
 
 class TestOpacity:
