@@ -11,6 +11,7 @@ from PIL import Image
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.image import decode_image, grey_of_pillow, image_files, read_image
+from ocr_lib.image_file import examine
 from tests.encoded_images import NOISE, SMOOTH, encoded, png_chunk
 from tests.image_seeds import ANIMATIONS, SEEDS
 
@@ -41,6 +42,15 @@ def test_files_of_every_kind_are_read_as_pillow_reads_them(image_format):
         assert found.shape == as_pillow.shape
         assert np.ptp(found) > 50
         np.testing.assert_allclose(found, as_pillow, rtol=0, atol=4)
+
+
+@pytest.mark.parametrize("image_format", [name for name in SEEDS if name != "GIF"])
+def test_images_without_opacity_are_made_grey_as_opencv_makes_them(image_format):
+    for data in SEEDS[image_format]:
+        file = examine(data)
+        if not file.may_be_transparent and file.orientation == 1:
+            expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+            np.testing.assert_array_equal(decode_image(data), expected)
 
 
 OTHERS = {
