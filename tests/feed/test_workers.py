@@ -83,7 +83,7 @@ def test_streams_have_their_own_results_in_their_own_order_whatever_becomes_of_o
         if fault is not None and fault < length:
             tasks[fault] = f"fault of {stream}"
         expected.append(tasks)
-    streams = [pool_of_two.map(tasks) for tasks in expected]
+    streams = [pool_of_two.map(list(tasks)) for tasks in expected]
     for stream in data.draw(st.lists(st.integers(0, len(lengths) - 1), max_size=60)):
         left = expected[stream]
         if data.draw(st.integers(0, 15)) == 0:  # nobody reads it any more
