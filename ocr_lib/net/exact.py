@@ -3,7 +3,7 @@
 It is slow, and there for comparisons alone. No MXNet needed.
 """
 
-from typing import List
+from typing import List, Sequence
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ocr_lib.image import normalise
 from ocr_lib.net.weights import Weights, direction_names, fold_batch_norms
 from ocr_lib.recipe.network import Convolution, NetworkRecipe
 from ocr_lib.recipe.recipe import Recipe
+
+_LAST_BIT = 2.0**-24
+_JITTERED = 4
 
 
 class ExactNetwork:
@@ -41,6 +44,34 @@ class ExactNetwork:
         scores = np.exp(logits - logits.max(axis=1, keepdims=True))
         found: np.ndarray = scores / scores.sum(axis=1, keepdims=True)
         return found
+
+
+def rounding(recipe: Recipe, weights: Weights, images: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> float:
+    """Return by how much rounding in single precision moves a probability of some images.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    weights : dict of str to numpy.ndarray
+    images : sequence of numpy.ndarray
+        (H, W) uint8, prepared.
+    found : sequence of numpy.ndarray
+        (T', C), what was computed of each in single precision. That is one example of rounding; weights that are off in
+        their last bit give others.
+    """
+    exact = ExactNetwork(recipe, weights)
+    others = [ExactNetwork(recipe, _jittered(weights, seed)) for seed in range(_JITTERED)]
+    moved = []
+    for image, computed in zip(images, found):
+        expected = exact.probabilities(image)
+        near = [computed, *(other.probabilities(image) for other in others)]
+        moved += [np.abs(probabilities - expected).max() for probabilities in near]
+    return float(np.max(moved))
+
+
+def _jittered(weights: Weights, seed: int) -> Weights:
+    generator = np.random.default_rng(seed)
+    return {name: array * (1 + _LAST_BIT * generator.uniform(-1, 1, array.shape)) for name, array in weights.items()}
 
 
 def _convolved(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, convolution: Convolution) -> np.ndarray:

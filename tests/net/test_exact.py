@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
-from ocr_lib.net.exact import ExactNetwork
+from ocr_lib.net.exact import ExactNetwork, rounding
 from ocr_lib.net.reader import Reader
 from tests.feed.work import ENVIRONMENT
 from tests.lines import NETWORKS, WIDTHS, line_params, line_recipe, random_lines
 from tests.net.test_any_width import ANY_NETWORK
 from tests.numpy_network import numpy_forward
-from tests.small_network import draw_marks, mark_params, mark_recipe, save
+from tests.small_network import draw_marks, mark_params, mark_recipe, random_params, save, smooth_params
 
 EXACT_GREY = "image.scale", 64.0  # by which single precision divides without rounding
 networks = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
@@ -78,3 +78,30 @@ def test_large_parameters_do_no_harm(scale):
 def test_needs_no_mxnet():
     program = "import sys; sys.modules['mxnet'] = None; import ocr_lib.net.exact"
     subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, check=True, timeout=60)
+
+
+class TestRounding:
+    @pytest.mark.parametrize("seed", range(4))
+    def test_is_about_as_much_as_single_precision_moves(self, seed, tmp_path):
+        recipe = line_recipe(**NETWORKS["two-conv"])
+        checkpoint = load_checkpoint(save(tmp_path / "ocr", recipe, smooth_params(recipe, seed)))
+        weights, reader, lines = numpy_weights(checkpoint), Reader(checkpoint), random_lines()
+        exact = ExactNetwork(recipe, weights)
+        computed = [reader.probabilities(line[None])[:, 0] for line in lines]
+        moved = max(np.abs(found - exact.probabilities(line)).max() for found, line in zip(computed, lines))
+        assert moved <= rounding(recipe, weights, lines, computed) < 10 * moved
+
+    def test_counts_what_was_computed(self):
+        image = draw_marks([4, 2])
+        exact = ExactNetwork(mark_recipe(), mark_params()).probabilities(image)
+        for more in (0.25, np.nan):
+            off = [exact, exact + more * np.eye(*exact.shape)]
+            np.testing.assert_equal(rounding(mark_recipe(), mark_params(), [image] * 2, off), more)
+
+    def test_is_more_where_more_hangs_on_the_last_bit(self):
+        recipe, line = line_recipe(hidden=32), random_lines([80])[0]
+        found = []
+        for scale in (0.3, 1.2):
+            params = bare(random_params(recipe, 0, scale))
+            found.append(rounding(recipe, params, [line], [ExactNetwork(recipe, params).probabilities(line)]))
+        assert 0 < 30 * found[0] < found[1]
