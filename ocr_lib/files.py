@@ -46,7 +46,7 @@ def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
 
 
 def check_free(path: Path, overwrite: bool = False) -> None:
-    """Refuse to write to where something is: whatever it is, it is somebody's.
+    """Refuse to write to where something is, as it is somebody's, or where nothing can be.
 
     Parameters
     ----------
@@ -64,6 +64,20 @@ def check_free(path: Path, overwrite: bool = False) -> None:
         raise OCRError(f"{path} is a folder: give the name of a file")
     if os.path.lexists(path) and not overwrite:
         raise OCRError(f"{path} is there already: --overwrite replaces it, another name leaves it alone")
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path in whose folder no file can be made, nor the folder itself: before there is work to lose.
+
+    Raises
+    ------
+    OCRError
+        Naming both.
+    """
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise OCRError(f"{path} can't be written: {folder} is no folder that takes files")
 
 
 def sha256(data: Union[Path, bytes]) -> str:

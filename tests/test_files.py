@@ -2,14 +2,16 @@
 
 import contextlib
 import hashlib
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.files import atomic_path, check_free, sha256, write_atomic
+from ocr_lib.files import atomic_path, check_free, check_writable, sha256, write_atomic
 
 
 def names(folder):
@@ -107,6 +109,33 @@ class TestCheckFree:
     def test_a_folder_is_never_replaced(self, tmp_path, overwrite):
         with pytest.raises(OCRError, match=f"^{tmp_path} is a folder: give the name of a file$"):
             check_free(tmp_path, overwrite)
+
+
+class TestCheckWritable:
+    @pytest.mark.parametrize("name", ["new", "new/folder/file", "folder/file", "folder"])
+    def test_where_a_file_can_be(self, tmp_path, name, monkeypatch):
+        (tmp_path / "folder").mkdir()
+        check_writable(tmp_path / name)
+        monkeypatch.chdir(tmp_path)
+        check_writable(Path(name))
+        assert names(tmp_path) == ["folder"] and names(tmp_path / "folder") == []
+
+    @pytest.mark.parametrize("check", [check_writable, check_free])
+    @pytest.mark.parametrize("name", ["file/a", "file/a/b/c", "link/a"])
+    def test_behind_what_is_no_folder(self, tmp_path, check, name):
+        (tmp_path / "file").touch()
+        (tmp_path / "link").symlink_to(tmp_path / "gone")
+        message = (
+            f"^{tmp_path / name} can't be written: {tmp_path / name.partition('/')[0]} is no folder that takes files$"
+        )
+        with pytest.raises(OCRError, match=message):
+            check(tmp_path / name)
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+    def test_in_a_folder_that_may_only_be_read(self, tmp_path):
+        tmp_path.chmod(0o500)
+        with pytest.raises(OCRError, match=f"a can't be written: {tmp_path} is no folder that takes files"):
+            check_writable(tmp_path / "a")
 
 
 def test_sha256_of_files_and_bytes(tmp_path):

@@ -5,6 +5,7 @@ from typing import Dict, Iterable, NamedTuple, Optional, Union
 
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.samples import load_samples
+from ocr_lib.files import check_writable
 from ocr_lib.jobs.export import MAX_DROP, NUM_CALIB, NUM_TEST
 from ocr_lib.net.manifest import Epoch, check_free_prefix, check_prefix
 from ocr_lib.recognize.comparison import Comparison, accept_loss, compare, speedups
@@ -80,6 +81,7 @@ def quantize(
         raise OCRError(f"--out and --prefix are both {prefix}: give another --out")
     if not overwrite:
         check_free_prefix(out, "--out")
+    check_writable(Path(out))
     from ocr_lib.net.checkpoint import load_checkpoint, split_params
     from ocr_lib.net.reader import Reader
     from ocr_lib.quant.int8 import quantize as quantize_network

@@ -10,7 +10,7 @@ from ocr_lib.errors import OCRError, option_name
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.feed.samples import Samples
 from ocr_lib.feed.source import Batch
-from ocr_lib.files import check_free, write_atomic
+from ocr_lib.files import check_free, check_writable, write_atomic
 from ocr_lib.jobs.export import checked_model
 from ocr_lib.net.manifest import Saved
 from ocr_lib.preparation import pad
@@ -18,7 +18,7 @@ from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import Settings, override
 from ocr_lib.sets.dataset import MAX_PROBLEMS
 from ocr_lib.training.progress import Progress
-from ocr_lib.training.start import Start, StartOptions, check_log_folder, find_start
+from ocr_lib.training.start import LOG_FILES, Start, StartOptions, check_log_folder, find_start
 
 if TYPE_CHECKING:
     from ocr_lib.training.trainer import Trainer
@@ -133,6 +133,8 @@ def train(
     folder = Path(log_dir or f"{prefix}-log")
     if not (resume or overwrite):
         check_log_folder(folder)
+    for path in Path(prefix), folder / LOG_FILES[0]:
+        check_writable(path)
     if export_on_end:
         path = _model_path(prefix)
         check_free(path, overwrite or (resume and _is_model(path)))
