@@ -21,7 +21,7 @@ _SHORT_FOLDER = "/tmp"
 _seam = threading.Lock()
 
 
-class Pickler(ForkingPickler):
+class _Pickler(ForkingPickler):
     """Pickles for processes of `start_process`, which lack what the main module defines."""
 
     def reducer_override(self, thing: Any) -> Any:
@@ -40,6 +40,18 @@ class Pickler(ForkingPickler):
         return NotImplemented
 
 
+def pickled(thing: Any) -> bytes:
+    """Pickle something for a process of `start_process`.
+
+    Raises
+    ------
+    OCRError
+        If it has a function or a class of the program's main module.
+    """
+    # Not as the view that it comes as: early releases of Python 3.12 die of collecting garbage while there is one.
+    return bytes(_Pickler.dumps(thing))
+
+
 def start_process(target: Callable[..., None], arguments: Tuple[Any, ...], preload: Sequence[str]) -> BaseProcess:
     """Start a process that never sees Ctrl-C: only the parent acts on it.
 
@@ -50,7 +62,7 @@ def start_process(target: Callable[..., None], arguments: Tuple[Any, ...], prelo
     ----------
     target : callable
     arguments : tuple
-        They must pickle; see `Pickler`.
+        They must pickle; see `pickled`.
     preload : sequence of str
         Modules that the fork server imports.
 

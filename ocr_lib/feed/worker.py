@@ -8,6 +8,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Callable, Optional
 
+from ocr_lib.feed.processes import pickled
+
 MODULES = (__name__, "ocr_lib.cv")
 
 
@@ -36,7 +38,7 @@ def serve(make_work: bytes, niceness: int, connection: Connection) -> None:
             try:
                 if work is None:
                     work = _begin(make_work, niceness)
-                answer = ForkingPickler.dumps((work(ForkingPickler.loads(task)), None, None))
+                answer = pickled((work(ForkingPickler.loads(task)), None, None))
             except BaseException as error:
                 answer = _failure(error)
             connection.send_bytes(answer)
@@ -51,12 +53,12 @@ def _begin(make_work: bytes, niceness: int) -> Callable[[Any], Any]:
     return work
 
 
-def _failure(error: BaseException) -> Any:
+def _failure(error: BaseException) -> bytes:
     where = traceback.format_exc()
     if isinstance(error, Exception):
         with contextlib.suppress(Exception):
-            answer = ForkingPickler.dumps((None, error, where))
+            answer = pickled((None, error, where))
             ForkingPickler.loads(answer)
             return answer
     # It would end the parent, as SystemExit does, or can't be pickled and made anew there.
-    return ForkingPickler.dumps((None, WorkerError(f"{type(error).__name__}: {error}"), where))
+    return pickled((None, WorkerError(f"{type(error).__name__}: {error}"), where))

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Any, Callable, Deque, Dict, Generic, Iterable, Iterator, Optional, Sequence, TypeVar
 
 from ocr_lib.errors import OCRError
-from ocr_lib.feed.processes import Pickler, start_process
+from ocr_lib.feed.processes import pickled, start_process
 from ocr_lib.feed.worker import MODULES, WorkerError, serve
 
 Task = TypeVar("Task")
@@ -72,8 +72,7 @@ class OrderedPool(Generic[Task, Result]):
         self._prefetch = self._max_workers * _PREFETCH_PER_WORKER
         self._threads = ThreadPoolExecutor(self._max_workers)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        pickled = bytes(Pickler.dumps(make_work))
-        self._start_worker: Callable[[], _Worker] = partial(_Worker, pickled, preload, niceness)
+        self._start_worker: Callable[[], _Worker] = partial(_Worker, pickled(make_work), preload, niceness)
         self._growing = threading.Lock()
         self._closed = False
         self.num_workers = 0
@@ -156,9 +155,9 @@ class _Worker(Generic[Task, Result]):
 
     def do(self, task: Task) -> Result:
         """Have a task done; its exception is raised as it is."""
-        pickled = Pickler.dumps(task)
+        message = pickled(task)
         for _ in range(MAX_ATTEMPTS):
-            answer = self._ask(pickled)
+            answer = self._ask(message)
             if answer is not None:
                 result, error, where = answer
                 if error is not None:
@@ -177,9 +176,9 @@ class _Worker(Generic[Task, Result]):
         self._connection.close()
         self._process.join()
 
-    def _ask(self, pickled: memoryview) -> Any:
+    def _ask(self, message: bytes) -> Any:
         try:
-            self._connection.send_bytes(pickled)
+            self._connection.send_bytes(message)
             return self._connection.recv()
         except (EOFError, OSError):
             return None
