@@ -125,8 +125,7 @@ class Store:
         suffixes = {kind: f"{stem}.{kind}" for kind in arrays}
         self._clear_the_way()
         for kind, suffix in suffixes.items():
-            with atomic_path(self._path(suffix)) as temporary:
-                mx.nd.save(str(temporary), arrays[kind])
+            _save(self._path(suffix), arrays[kind])
         self._replace(SYMBOL, symbol.tojson().encode())
         self._replace(RECIPE, encode_json(recipe))
 
@@ -172,6 +171,16 @@ class Store:
 
     def _path(self, suffix: str) -> Path:
         return Path(self.prefix + suffix)
+
+
+def _save(path: Path, arrays: Arrays) -> None:
+    with atomic_path(path) as temporary:
+        try:
+            mx.nd.save(str(temporary), arrays)
+        except mx.base.MXNetError as error:
+            raise OCRError(
+                f"{path} can't be written, as the disk is full or gone; what was saved before is whole"
+            ) from error
 
 
 def _kept(saved: List[Saved], best: str, keep: int) -> List[Saved]:

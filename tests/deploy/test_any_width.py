@@ -104,7 +104,7 @@ class TestInt8:
 
 
 OLD_NETWORK = {"convolutions": [{"filters": 2, "pool": [2, 2]}, {"filters": 3, "pool": [3, 1]}]}
-NEW_KEYS = {"merge", "dropout", "output_norm"}
+NEW_KEYS = {"merge", "dropout", "output_norm", "resize", "invert"}
 
 
 class TestFilesExportedBefore:
@@ -116,12 +116,13 @@ class TestFilesExportedBefore:
         network["convolutions"] = [
             {key: layer[key] for key in ("filters", "pool")} for layer in tree["network"]["convolutions"]
         ]
-        return json.dumps({"image": tree["image"], "text": tree["text"], "network": network})
+        image = {key: value for key, value in tree["image"].items() if key not in NEW_KEYS}
+        return json.dumps({"image": image, "text": tree["text"], "network": network})
 
     def test_preparation(self):
         recipe = self.old_json(line_recipe(width=40, **OLD_NETWORK))
-        preparation = Metadata("ab", recipe, False, "fp32", "MIT").preparation
-        assert preparation == ((40, 13), False, ((0, 2), (0, 3)))
+        preparation = Metadata("ab", recipe, "fp32", "MIT").preparation
+        assert preparation == ((40, 13), ((0, 2), (0, 3)), "area", "auto")
         assert preparation.steps(np.array([40, 11])).tolist() == [6, 1]
 
     def test_read_as_ever(self):
