@@ -16,7 +16,7 @@ from captcha.image import ImageCaptcha
 from report import Row, make_checkpoint_parser, show
 
 from ocr_lib.draw.fonts import find_fonts
-from ocr_lib.image import decode_image
+from ocr_lib.images.decode import decode_image
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
 from ocr_lib.recipe.recipe import Recipe

@@ -123,8 +123,8 @@ def checkpoint_file(folder: Path, suffix: str) -> Kind:
 
 def images(folder: Path, image_format: str) -> Kind:
     """Return image files of a format, of every kind that it has."""
-    from ocr_lib.image import decode_image
-    from tests.image_seeds import ANIMATIONS, SEEDS
+    from ocr_lib.images.decode import decode_image
+    from tests.images.image_seeds import ANIMATIONS, SEEDS
 
     mutate = {"PNG": mutated_png, "TIFF": mutated_tiff}.get(image_format, mutated_image)
     refused = [ANIMATIONS[image_format]] if image_format in ANIMATIONS else []

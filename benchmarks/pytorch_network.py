@@ -7,7 +7,7 @@ from typing import Any, Callable
 import numpy as np
 import torch
 
-from ocr_lib.image import normalise
+from ocr_lib.images.decode import normalise
 from ocr_lib.net.weights import Weights, direction_names
 from ocr_lib.recipe.recipe import Recipe
 

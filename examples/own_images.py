@@ -1,6 +1,6 @@
 """A reader of labelled images of one's own: trained on a data set, evaluated on another, with its worst lines shown.
 
-    python examples/own_images.py images/ more-images/
+python examples/own_images.py images/ more-images/
 """
 
 import sys

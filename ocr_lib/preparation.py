@@ -7,7 +7,7 @@ import numpy as np
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import N, Shrinkage, least_size, shrunk
-from ocr_lib.image import PAPER, dark_on_light, fit
+from ocr_lib.images.decode import PAPER, dark_on_light, fit
 
 if TYPE_CHECKING:
     from ocr_lib.recipe.recipe import Recipe

@@ -9,7 +9,7 @@ import pytest
 
 from ocr_lib.deploy import Predictor
 from ocr_lib.deploy.export import export_onnx
-from ocr_lib.image import read_image
+from ocr_lib.images.decode import read_image
 from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader

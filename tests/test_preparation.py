@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import Shrinkage, shrunk
-from ocr_lib.image import dark_on_light, fit
+from ocr_lib.images.decode import dark_on_light, fit
 from ocr_lib.preparation import MAX_WIDTH, Preparation, pad, parts_of_like_width
 from ocr_lib.recipe.settings import load_preset, override
 

@@ -14,7 +14,7 @@ from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import check_free
-from ocr_lib.image import image_files, read_image
+from ocr_lib.images.decode import image_files, read_image
 from ocr_lib.recognize.reading import Reading
 from ocr_lib.recognize.recognizer import Recognizer
 

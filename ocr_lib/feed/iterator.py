@@ -11,7 +11,7 @@ import numpy as np
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import Batch
 from ocr_lib.geometry import least_size, shrunk
-from ocr_lib.image import normalise
+from ocr_lib.images.decode import normalise
 from ocr_lib.mx import mx
 from ocr_lib.recipe.recipe import Recipe
 

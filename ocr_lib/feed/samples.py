@@ -8,7 +8,7 @@ import numpy as np
 from ocr_lib.draw.fonts import SUFFIXES, find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import CaptchaSource
-from ocr_lib.image import image_files, read_image
+from ocr_lib.images.decode import image_files, read_image
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.sets.dataset import find_format, open_dataset

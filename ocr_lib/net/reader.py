@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 
 from ocr_lib.errors import OCRError
-from ocr_lib.image import normalise
+from ocr_lib.images.decode import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import inference_symbol
 from ocr_lib.net.checkpoint import Arrays, Checkpoint

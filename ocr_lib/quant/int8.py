@@ -20,7 +20,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Sequence
 import numpy as np
 
 from ocr_lib.errors import OCRError
-from ocr_lib.image import normalise
+from ocr_lib.images.decode import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import LOGITS, folded_symbol
 from ocr_lib.net.checkpoint import Arrays, Checkpoint, numpy_weights

@@ -22,7 +22,7 @@ import numpy as np
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import naming
-from ocr_lib.image_input import ImageInput, grey_image, is_image, name_of
+from ocr_lib.images.inputs import ImageInput, grey_image, is_image, name_of
 from ocr_lib.preparation import Preparation, pad, parts_of_like_width
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading, readings

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Callable, Dict, Optional, Sequence
 
 from ocr_lib.errors import OCRError
-from ocr_lib.image import image_files
+from ocr_lib.images.decode import image_files
 from ocr_lib.sets.labelled import Dataset, Item
 from ocr_lib.sets.lists import lines, split_at_comma, split_at_tab, split_synth90k
 from ocr_lib.sets.readers import GT_SUFFIX, LABELS, LIST, read_gt, read_list, read_names

@@ -9,7 +9,7 @@ from typing import List, NamedTuple, Tuple
 import numpy as np
 
 from ocr_lib.errors import OCRError, naming
-from ocr_lib.image import decode_image
+from ocr_lib.images.decode import decode_image
 
 _CONTROLS = ("Cc", "Cs")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Set
 
 from ocr_lib.errors import OCRError
-from ocr_lib.image import image_files
-from ocr_lib.image_file import IMAGE_SUFFIXES
+from ocr_lib.images.decode import image_files
+from ocr_lib.images.file import IMAGE_SUFFIXES
 from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label, name_of, path_of
 from ocr_lib.sets.lists import Split, rows
 

@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterable, Iterator, Set, Tuple
 
 from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
-from ocr_lib.image_file import IMAGE_SUFFIXES, format_of
+from ocr_lib.images.file import IMAGE_SUFFIXES, format_of
 from ocr_lib.sets.labelled import Item, path_of
 from ocr_lib.sets.readers import GT_SUFFIX, LABELS, LIST, text_of_name
 from ocr_lib.sets.records import pack, record_writer

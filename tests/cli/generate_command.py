@@ -8,7 +8,7 @@ import numpy as np
 
 from ocr_lib.cli.generate import main
 from ocr_lib.files import sha256
-from ocr_lib.image import read_image
+from ocr_lib.images.decode import read_image
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = ROOT / "captcha_generator.py"

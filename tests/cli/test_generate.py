@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ocr_lib.files import sha256
-from ocr_lib.image import read_image
+from ocr_lib.images.decode import read_image
 from tests.cli.generate_command import difference, names, run, start
 
 

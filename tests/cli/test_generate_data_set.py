@@ -15,7 +15,7 @@ import time
 import pytest
 
 from ocr_lib.files import sha256
-from ocr_lib.image import read_image
+from ocr_lib.images.decode import read_image
 from ocr_lib.sets.dataset import open_dataset
 from tests.cli.generate_command import SCRIPT, contents, difference, names, run, start
 

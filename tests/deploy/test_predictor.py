@@ -20,7 +20,7 @@ from ocr_lib.recognize.pattern import compile_pattern
 from tests import original_example
 from tests.cli.infer_command import write
 from tests.deploy.models import mark_model
-from tests.encoded_images import COLOUR_MODES, encoded, pillow_of_mode, turned
+from tests.images.encoded_images import COLOUR_MODES, encoded, pillow_of_mode, turned
 from tests.small_network import LETTERS, draw_marks, mark_params, mark_recipe, save
 
 TEXTS = ["0089", "7", "31415", "", "555", "90", "123456", "0000"]

@@ -9,7 +9,7 @@ import pytest
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.disk import DiskSource, Inspector, Subset, hold_out
 from ocr_lib.geometry import Shrinkage
-from ocr_lib.image import dark_on_light, fit
+from ocr_lib.images.decode import dark_on_light, fit
 from ocr_lib.preparation import Preparation
 from ocr_lib.sets.dataset import open_dataset
 from tests.toy import toy_recipe

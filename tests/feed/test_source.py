@@ -13,7 +13,7 @@ from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
 from ocr_lib.draw.fast import FastRenderer
 from ocr_lib.feed.source import SPLITS, CaptchaSource, draw_texts, make_renderer, renderer_modules, sample_draws
 from ocr_lib.files import sha256
-from ocr_lib.image import fit
+from ocr_lib.images.decode import fit
 from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ocr_lib.image import normalise
+from ocr_lib.images.decode import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.recognize.ctc import log_likelihood

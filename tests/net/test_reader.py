@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.image import read_image
+from ocr_lib.images.decode import read_image
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import load_checkpoint

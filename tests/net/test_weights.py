@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.image import normalise
+from ocr_lib.images.decode import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import folded_symbol
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights

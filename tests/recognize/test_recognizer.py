@@ -11,7 +11,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.preparation import Preparation
 from ocr_lib.recognize.recognizer import Recognizer, batches
-from tests.encoded_images import encoded
+from tests.images.encoded_images import encoded
 
 ALPHABET = Alphabet("".join(map(chr, range(0x4E00, 0x4E00 + 60))))
 HEIGHT = 16
@@ -108,7 +108,7 @@ class TestParts:
 
 
 class TestPredict:
-    """What it is given; `tests/test_image_input.py` has all that an image may be."""
+    """What it is given; `tests/images/test_image_input.py` has all that an image may be."""
 
     def numbers(self, readings):
         return [ALPHABET.characters.index(reading.text) for reading in readings]

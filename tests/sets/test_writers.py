@@ -4,7 +4,7 @@ import pytest
 
 from ocr_lib.sets.labelled import Item
 from ocr_lib.sets.writers import write_dataset
-from tests.image_seeds import SEEDS
+from tests.images.image_seeds import SEEDS
 
 SUFFIXES = {"PNG": "png", "JPEG": "jpg", "BMP": "bmp", "TIFF": "tif", "WebP": "webp", "PNM": "pnm", "GIF": "gif"}
 

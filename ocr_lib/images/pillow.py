@@ -8,7 +8,7 @@ import numpy as np
 
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.orientation import orientation_of, upright
+from ocr_lib.images.orientation import orientation_of, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,7 +9,7 @@ import zlib
 from typing import Callable, Iterator, NamedTuple, Tuple
 
 from ocr_lib.errors import OCRError
-from ocr_lib.orientation import UPRIGHT, first_directory, orientation_of
+from ocr_lib.images.orientation import UPRIGHT, first_directory, orientation_of
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_WITH_OPACITY = (4, 6)  # types of colours

@@ -7,13 +7,13 @@ import zlib
 
 import pytest
 
-from tests.encoded_images import NOISE, SMOOTH, encoded, png
+from tests.images.encoded_images import NOISE, SMOOTH, encoded, png
 
 READ_ALL = """
 import sys
 from pathlib import Path
 from ocr_lib.errors import OCRError
-from ocr_lib.image import read_image
+from ocr_lib.images.decode import read_image
 def read(name):
     try:
         read_image(Path(name))
@@ -87,7 +87,7 @@ def test_c_libraries_are_heard_again_afterwards(tmp_path, program):
 def test_python_is_heard_meanwhile():
     program = f"""
 import sys
-from ocr_lib.c_stderr import silent_c_stderr
+from ocr_lib.images.c_stderr import silent_c_stderr
 with silent_c_stderr:
     with silent_c_stderr:
         {SPEAK}
@@ -100,7 +100,7 @@ with silent_c_stderr:
 def test_a_fork_amidst_of_silence_is_heard():
     program = f"""
 import os, threading
-from ocr_lib.c_stderr import silent_c_stderr
+from ocr_lib.images.c_stderr import silent_c_stderr
 inside, done = threading.Event(), threading.Event()
 def decode():
     with silent_c_stderr:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[1] / "benchmarks" / "hostile_files.py"
+PROGRAM = Path(__file__).parents[2] / "benchmarks" / "hostile_files.py"
 KINDS = ["png", "jpeg", "bmp", "tiff", "webp", "pnm", "gif"]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError
-from ocr_lib.image import check_size, decode_image, grey_of, grey_of_pillow
-from ocr_lib.pillow import is_pillow
+from ocr_lib.images.decode import check_size, decode_image, grey_of, grey_of_pillow
+from ocr_lib.images.pillow import is_pillow
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage

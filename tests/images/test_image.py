@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ocr_lib.image import dark_on_light, decode_image, fit, normalise, read_image
-from tests.encoded_images import NOISE, SMOOTH, encoded, png_chunk
+from ocr_lib.images.decode import dark_on_light, decode_image, fit, normalise, read_image
+from tests.images.encoded_images import NOISE, SMOOTH, encoded, png_chunk
 
 
 def luminance(rgb):

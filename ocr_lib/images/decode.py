@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, List, Optional, Tuple
 
 import numpy as np
 
-from ocr_lib.c_stderr import silent_c_stderr
 from ocr_lib.cv import MAX_PIXELS, cv2
 from ocr_lib.errors import OCRError, naming
-from ocr_lib.image_file import IMAGE_SUFFIXES, ImageFile, examine
-from ocr_lib.orientation import upright
-from ocr_lib.pillow import open_gif, pixels_of
+from ocr_lib.images.c_stderr import silent_c_stderr
+from ocr_lib.images.file import IMAGE_SUFFIXES, ImageFile, examine
+from ocr_lib.images.orientation import upright
+from ocr_lib.images.pillow import open_gif, pixels_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -12,8 +12,8 @@ from PIL import Image
 
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.image_input import grey_image, is_image, name_of
-from tests.encoded_images import COLOUR_MODES, NOISE, SMOOTH, encoded, pillow_of_mode
+from ocr_lib.images.inputs import grey_image, is_image, name_of
+from tests.images.encoded_images import COLOUR_MODES, NOISE, SMOOTH, encoded, pillow_of_mode
 
 PNG = encoded(SMOOTH, "PNG")
 BGRA = np.ascontiguousarray(NOISE[..., [2, 1, 0, 3]])

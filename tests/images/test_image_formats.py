@@ -10,12 +10,12 @@ from PIL import Image
 
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.image import decode_image, grey_of_pillow, image_files, read_image
-from ocr_lib.image_file import examine
-from tests.encoded_images import NOISE, SMOOTH, encoded, png_chunk
-from tests.image_seeds import ANIMATIONS, SEEDS
+from ocr_lib.images.decode import decode_image, grey_of_pillow, image_files, read_image
+from ocr_lib.images.file import examine
+from tests.images.encoded_images import NOISE, SMOOTH, encoded, png_chunk
+from tests.images.image_seeds import ANIMATIONS, SEEDS
 
-MUTATED = Path(__file__).resolve().parents[2] / "shared" / "cases" / "crash" / "mutated.jp2"
+MUTATED = Path(__file__).resolve().parents[3] / "shared" / "cases" / "crash" / "mutated.jp2"
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from ocr_lib.image import decode_image, grey_of, grey_of_pillow
-from ocr_lib.orientation import orientation_of, upright
-from tests.encoded_images import encoded, png_of, tiff, turned
+from ocr_lib.images.decode import decode_image, grey_of, grey_of_pillow
+from ocr_lib.images.orientation import orientation_of, upright
+from tests.images.encoded_images import encoded, png_of, tiff, turned
 
 CORNER = np.full((16, 40, 4), 255, np.uint8)
 CORNER[:8, :16, :3] = 0  # each way to turn it gives another image

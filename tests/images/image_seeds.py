@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from ocr_lib.cv import cv2
-from tests.encoded_images import bmp, encoded, old_bmp, png_of, tiff, turned
+from tests.images.encoded_images import bmp, encoded, old_bmp, png_of, tiff, turned
 
 COLOUR = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 256, (24, 61, 4), np.uint8), (0, 0), 1.5)
 COLOUR[4:14, 10:40, :3] = 30
@@ -113,6 +113,6 @@ SEEDS = {
     "PNM": list(_pnms()),
     "GIF": list(_gifs()),
 }
-"""Of each format of `ocr_lib.image_file`, files that can be read."""
+"""Of each format of `ocr_lib.images.file`, files that can be read."""
 
 ANIMATIONS = {name: moving(name) for name in ("PNG", "WebP", "GIF")}

@@ -14,8 +14,8 @@ from PIL import Image
 
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.image import decode_image, read_image
-from tests.encoded_images import NOISE, SMOOTH, encoded, png
+from ocr_lib.images.decode import decode_image, read_image
+from tests.images.encoded_images import NOISE, SMOOTH, encoded, png
 
 CUT_OFF_LOOKS = "cut off|damaged"
 
@@ -182,7 +182,7 @@ import resource, sys
 from pathlib import Path
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.image import read_image
+from ocr_lib.images.decode import read_image
 before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_image(Path(sys.argv[1]))
