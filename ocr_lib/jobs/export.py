@@ -63,7 +63,7 @@ class Exported(NamedTuple):
 
 
 def export(
-    prefix: str = "ocr",
+    prefix: Union[str, Path] = "ocr",
     out: Union[str, Path, None] = None,
     *,
     samples: Union[str, Path] = "font",
@@ -79,7 +79,7 @@ def export(
 
     Parameters
     ----------
-    prefix : str
+    prefix : str or pathlib.Path
         The checkpoint's.
     out : str or pathlib.Path, optional
         The file; ``PREFIX.onnx``, or ``PREFIX-int8.onnx``, if left out.
@@ -109,7 +109,7 @@ def export(
     check_free(path, overwrite)
     from ocr_lib.net.checkpoint import load_checkpoint
 
-    checkpoint = load_checkpoint(prefix, epoch)
+    checkpoint = load_checkpoint(str(prefix), epoch)
     where = Path(samples), checkpoint.recipe, checkpoint.preparation
     calibration = load_samples(*where, "validation", num_calib) if int8 else None
     compared = load_samples(*where, "test", num_test)

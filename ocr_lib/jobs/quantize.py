@@ -35,8 +35,8 @@ class Quantized(NamedTuple):
 
 
 def quantize(
-    prefix: str = "ocr",
-    out: Optional[str] = None,
+    prefix: Union[str, Path] = "ocr",
+    out: Union[str, Path, None] = None,
     *,
     samples: Union[str, Path] = "font",
     epoch: Optional[Epoch] = None,
@@ -51,9 +51,9 @@ def quantize(
 
     Parameters
     ----------
-    prefix : str
+    prefix : str or pathlib.Path
         The checkpoint's.
-    out : str, optional
+    out : str or pathlib.Path, optional
         The new one's; ``PREFIX-int8`` if left out.
     samples : str or pathlib.Path
         To calibrate and to compare on: fonts, for captchas, a folder of images, or a data set.
@@ -75,7 +75,7 @@ def quantize(
     OCRError
         If one is there, or the network can't be quantized, or reads too much worse than before.
     """
-    out = out or f"{prefix}-int8"
+    prefix, out = str(prefix), str(out or f"{prefix}-int8")
     check_prefix(out, "--out")
     if Path(out).resolve() == Path(prefix).resolve():
         raise OCRError(f"--out and --prefix are both {prefix}: give another --out")

@@ -59,8 +59,8 @@ class _Options(NamedTuple):
 
 
 def train(
-    prefix: str = "ocr",
-    recipe: Union[str, Recipe, None] = None,
+    prefix: Union[str, Path] = "ocr",
+    recipe: Union[str, Path, Recipe, None] = None,
     fonts: Union[str, Path, None] = None,
     train_data: Union[str, Path, None] = None,
     *,
@@ -71,7 +71,7 @@ def train(
     max_problems: float = MAX_PROBLEMS,
     resume: bool = False,
     overwrite: bool = False,
-    pretrained: Optional[str] = None,
+    pretrained: Union[str, Path, None] = None,
     pretrained_policy: Optional[str] = None,
     alphabet_change: Optional[str] = None,
     num_proc: Optional[int] = None,
@@ -90,9 +90,9 @@ def train(
 
     Parameters
     ----------
-    prefix : str
-        Path that the names of the checkpoint's files begin with.
-    recipe : str or Recipe, optional
+    prefix : str or pathlib.Path
+        That the names of the checkpoint's files begin with.
+    recipe : str, pathlib.Path or Recipe, optional
         A preset's name, a recipe's JSON file, or a recipe; the preset ``captcha`` if left out.
     fonts, train_data : str or pathlib.Path
         A font or a folder of them, or a data set; one of the two. With a data set, the alphabet is that of its labels
@@ -128,7 +128,10 @@ def train(
     deadline = time.monotonic() + time_budget
     disk = _disk_options(fonts, train_data, val_data, held_out, format, max_problems)
     pairs = list(dict(settings).items())
-    wanted = prefix, recipe, pairs, resume, overwrite, pretrained, pretrained_policy, alphabet_change
+    prefix = str(prefix)
+    preset = str(recipe) if isinstance(recipe, Path) else recipe
+    weights = None if pretrained is None else str(pretrained)
+    wanted = prefix, preset, pairs, resume, overwrite, weights, pretrained_policy, alphabet_change
     start = find_start(StartOptions(*wanted, disk is not None))
     folder = Path(log_dir or f"{prefix}-log")
     if not (resume or overwrite):

@@ -39,12 +39,12 @@ def preset_names() -> List[str]:
     return sorted(path.stem for path in PRESETS_DIR.glob("*.json"))
 
 
-def load_preset(name: str, settings: Settings = ()) -> Recipe:
+def load_preset(name: Union[str, Path], settings: Settings = ()) -> Recipe:
     """Return a preset, or the recipe in a JSON file, with some keys changed.
 
     Parameters
     ----------
-    name : str
+    name : str or pathlib.Path
         One of `preset_names`, or a path that ends in ``.json``.
     settings : dict, or iterable of (str, object)
         As `override` takes them.
@@ -59,16 +59,16 @@ def load_preset(name: str, settings: Settings = ()) -> Recipe:
         data = path.read_bytes()
     except OSError as error:
         known = ", ".join(preset_names())
-        raise OCRError(f"preset {name!r} is none of {known}, nor a recipe's JSON file") from error
+        raise OCRError(f"preset {str(name)!r} is none of {known}, nor a recipe's JSON file") from error
     return override(decode_json(data, Recipe, str(path)), settings)
 
 
-def save_recipe(prefix: str, recipe: Recipe, overwrite: bool = False) -> Path:
+def save_recipe(prefix: Union[str, Path], recipe: Recipe, overwrite: bool = False) -> Path:
     """Write the recipe of a checkpoint that MXNet's own ``do_checkpoint`` writes, so that it can be read.
 
     Parameters
     ----------
-    prefix : str
+    prefix : str or pathlib.Path
         The checkpoint's.
     recipe : Recipe
         Of the network whose symbol is saved there.
@@ -85,7 +85,7 @@ def save_recipe(prefix: str, recipe: Recipe, overwrite: bool = False) -> Path:
     OCRError
         If another recipe is there, or it can't be written.
     """
-    path = Path(prefix + RECIPE)
+    path = Path(f"{prefix}{RECIPE}")
     content = encode_json(recipe)
     if not (path.is_file() and path.read_bytes() == content):
         check_free(path, overwrite)
@@ -167,5 +167,5 @@ def _leaves(tree: Dict[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]
             yield prefix + key, value
 
 
-def _preset_path(name: str) -> Path:
-    return Path(name) if name.endswith(".json") else PRESETS_DIR / f"{name}.json"
+def _preset_path(name: Union[str, Path]) -> Path:
+    return Path(name) if str(name).endswith(".json") else PRESETS_DIR / f"{name}.json"

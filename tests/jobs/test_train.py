@@ -56,10 +56,11 @@ class TestRecipe:
             "settings": {"settings": dict(everything)},
             "pairs": {"recipe": "captcha", "settings": iter(everything)},
             "file": {"recipe": str(tmp_path / "own.json")},
+            "path": {"recipe": tmp_path / "own.json"},
         }
         for name, options in forms.items():
             (tmp_path / name).mkdir()
-            train(str(tmp_path / name / "ocr"), fonts=str(FONT), num_proc=2, quiet=True, **options)
+            train(tmp_path / name / "ocr", fonts=str(FONT), num_proc=2, quiet=True, **options)
             assert params_of(tmp_path / name) == params_of(straight)
 
     @pytest.mark.parametrize(
