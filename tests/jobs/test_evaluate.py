@@ -1,0 +1,105 @@
+"""Measuring a recognizer as a function, which says what the command says."""
+
+import json
+
+import pytest
+
+from ocr_lib import OCRError, evaluate, load
+from ocr_lib.cli import eval as eval_command
+from ocr_lib.sets.dataset import open_dataset
+from ocr_lib.sets.writers import write_dataset
+from tests.cli.infer_command import save_epochs
+from tests.cli.quantize_command import TEXTS, write_samples
+from tests.deploy.models import mark_model
+
+WRONG = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a network in two forms and a data set, of which some labels are wrong."""
+    folder = tmp_path_factory.mktemp("all")
+    save_epochs(folder)
+    (folder / "ocr.onnx").write_bytes(mark_model())
+    write_samples(folder / "data")
+    labels = [f"{i}.png\t{text if i >= WRONG else text + '9'}\n" for i, text in enumerate(TEXTS)]
+    (folder / "data" / "labels.tsv").write_text("".join(labels))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["ocr", "ocr.onnx"])
+def test_of_whatever_load_takes(folder, name):
+    for recognizer in (load(folder / name), folder / name, str(folder / name)):
+        evaluation = evaluate(recognizer, folder / "data")
+        assert evaluation.figures["exact_match"] == 1 - WRONG / len(TEXTS)
+        assert (evaluation.count, evaluation.skipped) == (len(TEXTS), 0)
+        assert sorted(line.name for line in evaluation.worst) == [f"{i}.png" for i in range(WRONG)]
+
+
+def test_says_what_the_command_says(folder, capsys):
+    for options in ([], ["--worst=2"], ["--format=labels"]):
+        assert eval_command.main([f"--prefix={folder}/ocr", f"--data={folder}/data", "--json", *options]) == 0
+        named = {"num_worst": 2} if "--worst=2" in options else {"format": "labels"} if options else {}
+        assert json.loads(capsys.readouterr().out) == json.loads(
+            json.dumps(evaluate(folder / "ocr", str(folder / "data"), **named).as_json())
+        )
+
+
+def test_another_decoder(folder):
+    recognizer = load(folder / "ocr", decode=lambda probabilities: [[1]] * probabilities.shape[1])
+    assert evaluate(recognizer, folder / "data").figures["exact_match"] == 0
+
+
+def test_is_told_how_far_it_is(tmp_path, folder):
+    texts = [str(number) for number in range(100, 400)]
+    write_samples(tmp_path / "data", texts)
+    told = []
+    evaluate(folder / "ocr.onnx", tmp_path / "data", tell=lambda *now: told.append(now))
+    assert [total for _, total in told] == [300] * len(told)
+    assert told[-1] == (300, 300) and len(told) > 1
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+class TestProblems:
+    @pytest.fixture
+    def data(self, folder, tmp_path):
+        write_samples(tmp_path / "data")
+        for name in ("1.png", "4.png"):
+            (tmp_path / "data" / name).write_bytes(b"no image")
+        return tmp_path / "data"
+
+    def test_are_left_out_if_few(self, folder, data):
+        evaluation = evaluate(folder / "ocr.onnx", data, max_problems=0.2)
+        assert (evaluation.count, evaluation.skipped, evaluation.figures["exact_match"]) == (len(TEXTS) - 2, 2, 1.0)
+
+    @pytest.mark.parametrize("share", [0, 0.1, 0.19])
+    def test_are_refused_if_many(self, folder, data, share):
+        with pytest.raises(OCRError, match=" of 10 entries can't be used, and --max-problems is "):
+            evaluate(folder / "ocr.onnx", data, max_problems=share)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "recognizer, data, options, said",
+        [
+            ("ocr", "none", {}, "none: no such file or folder"),
+            ("none", "data", {}, "none-symbol.json: no such checkpoint"),
+            ("none.onnx", "data", {}, "none.onnx: No such file"),
+            ("ocr", "data", {"num_worst": -1}, "--worst must be at least 0, not -1"),
+            ("ocr", "data", {"max_problems": 2}, "--max-problems must be from 0 to 1, not 2"),
+            ("ocr", "data", {"format": "gt"}, "no labelled image"),
+        ],
+    )
+    def test_in_one_line(self, folder, recognizer, data, options, said):
+        with pytest.raises(OCRError) as refused:
+            evaluate(folder / recognizer, folder / data, **options)
+        assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_record_file_is_a_data_set(folder, tmp_path):
+    dataset = open_dataset(folder / "data")
+    write_dataset(tmp_path / "set.rec", "rec", ((dataset.item(n), dataset.read_file(n)) for n in range(len(dataset))))
+    assert (
+        evaluate(folder / "ocr.onnx", tmp_path / "set.rec").figures
+        == evaluate(folder / "ocr.onnx", folder / "data").figures
+    )
