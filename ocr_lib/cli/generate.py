@@ -35,6 +35,15 @@ FORMAT = 2
 
 _SIGNATURE = b"captcha by lstm-ocr"
 _JPEG_START = b"\xff\xd8"
+_JPEG_COMMENT = b"\xff\xfe" + struct.pack(">H", 2 + len(_SIGNATURE)) + _SIGNATURE
+
+
+def _png_chunk(content: bytes) -> bytes:
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+
+
+_PNG_END = _png_chunk(b"IEND")
+_PNG_TEXT = _png_chunk(b"tEXtSoftware\0" + _SIGNATURE)
 
 Labels = List[Tuple[str, str]]
 
@@ -172,17 +181,16 @@ def _generate(args: argparse.Namespace) -> int:
 def _signed(image: bytes) -> bytes:
     """Put our name into a JPEG's comment, or a PNG's text: such a file may be replaced by another captcha."""
     if image.startswith(_JPEG_START):
-        return _JPEG_START + b"\xff\xfe" + struct.pack(">H", 2 + len(_SIGNATURE)) + _SIGNATURE + image[2:]
-    end = image.rfind(b"IEND") - 4
-    if end < 0:
-        return image
-    chunk = b"tEXtSoftware\0" + _SIGNATURE
-    framed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    return image[:end] + framed + image[end:]
+        return _JPEG_START + _JPEG_COMMENT + image[len(_JPEG_START) :]
+    if image.endswith(_PNG_END):
+        return image[: -len(_PNG_END)] + _PNG_TEXT + _PNG_END
+    return image
 
 
 def _is_signed(path: Path) -> bool:
-    return path.is_file() and _SIGNATURE in path.read_bytes()
+    """Tell whether a file is as `_signed` leaves it; what another program has changed is that program's."""
+    data = path.read_bytes() if path.is_file() else b""
+    return data.startswith(_JPEG_START + _JPEG_COMMENT) or data.endswith(_PNG_TEXT + _PNG_END)
 
 
 def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:

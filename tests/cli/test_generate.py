@@ -4,8 +4,10 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from ocr_lib.files import sha256
 from ocr_lib.images.decode import read_image
@@ -77,6 +79,58 @@ def test_size_text_length_and_alphabet(font, tmp_path, capsys):
     assert read_image(tmp_path / "a.png").shape == (40, 100)
 
 
+@pytest.mark.parametrize("name", ["sample.jpg", "sample.jpeg", "S.PNG"])
+def test_a_captcha_of_ours_is_replaced_by_the_next(font, tmp_path, name):
+    output = tmp_path / name
+    assert run(font, output, "--num", "0042") == 0
+    first = sha256(output)
+    assert run(font, output, "--num", "17") == 0
+    assert names(tmp_path) == [name] and sha256(output) != first
+    with Image.open(output) as image:
+        image.load()
+        told = image.info.get("comment", b"").decode() or image.info["Software"]
+    assert told == "captcha by lstm-ocr"
+
+
+def by_somebody(kind, captcha):
+    """Return what may stand where a captcha is to go, be it one that another program has changed."""
+    encoded = {"jpg": lambda image: cv2.imencode(".jpg", image), "png": lambda image: cv2.imencode(".png", image)}
+    if kind in encoded:
+        return encoded[kind](cv2.imdecode(np.frombuffer(captcha, np.uint8), 0))[1].tobytes()
+    return {
+        "empty": b"",
+        "text": b"A captcha by lstm-ocr looks like this.",
+        "longer": captcha + b"\n",
+        "cut": captcha[1:-1],
+        "bmp": b"BM",
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "empty", "text", "longer", "cut", "bmp"])
+def test_anything_else_is_replaced_when_asked(font, tmp_path, capsys, kind):
+    output = tmp_path / "sample.png"
+    assert run(font, output) == 0
+    somebodys = by_somebody(kind, output.read_bytes())
+    output.write_bytes(somebodys)
+    capsys.readouterr()
+    assert run(font, output) == 1
+    said, errors = capsys.readouterr()
+    assert said == "" and errors.endswith(
+        f"error: {output} is there already: --overwrite replaces it, another name leaves it alone\n"
+    )
+    assert output.read_bytes() == somebodys and names(tmp_path) == ["sample.png"]
+    assert run(font, output, "--overwrite") == 0
+    assert read_image(output).shape == (60, 160)
+
+
+def test_a_folder_is_never_replaced(font, tmp_path, capsys):
+    (tmp_path / "a.png").mkdir()
+    for arguments in [], ["--overwrite"]:
+        assert run(font, tmp_path / "a.png", *arguments) == 1
+        assert f"{tmp_path}/a.png is a folder: give the name of a file" in capsys.readouterr().err
+    assert names(tmp_path / "a.png") == []
+
+
 # The arguments FONT, OUT.png and DIR stand for a good font, a file and a folder that are not there yet.
 BAD = [
     ([], "required: FONT"),
@@ -111,6 +165,7 @@ BAD = [
     (["FONT", "--out", "DIR", "--count", -5], "--count must be at least 1, not -5"),
     (["FONT", "--out", "DIR", "--count", 3, "--num_proc", 0], "--num_proc must be at least 1, not 0"),
     (["FONT", "--out", "DIR", "--count", 3, "--num_proc", "all"], "'all' is neither a number nor auto"),
+    (["FONT", "--out", "DIR", "--count", 3, "--overwrite"], "--overwrite goes with OUTPUT: a data set is continued"),
     (["FONT", "OUT.png", "--renderer", "quick"], "--renderer: invalid choice: 'quick'"),
     (["FONT", "OUT.png", "--format", "rec"], "--format rec goes with --count and --out"),
     (["FONT", "--out", "DIR", "--count", 3, "--format", "gif"], "--format: invalid choice: 'gif'"),

@@ -149,6 +149,25 @@ def test_a_font_of_the_same_name_and_other_content_counts_as_other(font, font_di
     assert "holds other captchas" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("change", ["000000.png\t999\n", "mine.png\t12\n", "# checked by hand\n"])
+def test_labels_that_the_user_has_changed_are_left_alone(font, tmp_path, capsys, change):
+    arguments = [font, "--out", tmp_path, "--num_proc", 1]
+    assert run(*arguments, "--count", 3) == 0
+    labels = tmp_path / "labels.tsv"
+    labels.write_text(change + "".join(labels.read_text().splitlines(keepends=True)[1:]))
+    before = sha256(labels)
+    capsys.readouterr()
+    for count in (3, 5):
+        assert run(*arguments, "--count", count) == 1
+        said, errors = capsys.readouterr()
+        assert said == ""
+        assert errors.endswith(f"error: {labels} was changed since it was written: move it away, and run this again\n")
+    assert sha256(labels) == before
+    labels.rename(tmp_path / "mine.tsv")
+    assert run(*arguments, "--count", 5) == 0
+    assert len(labels.read_text().splitlines()) == 5 and sha256(tmp_path / "mine.tsv") == before
+
+
 def test_a_folder_of_someone_else_is_left_alone(font, tmp_path, capsys):
     folder = tmp_path / "thesis"
     folder.mkdir()
