@@ -1,8 +1,10 @@
 """How this program was installed, and so how more of it is. Needs the standard library alone."""
 
+import contextlib
 import shlex
-from importlib import metadata
 from pathlib import Path
+
+from ocr_lib import __version__
 
 DISTRIBUTION = "lstm-ocr"
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -16,8 +18,11 @@ def how_to_install(extra: str) -> str:
     """
     if (_PROJECT / "setup.cfg").is_file():
         return f"pip install --editable {shlex.quote(f'{_shown(_PROJECT)}[{extra}]')}"
-    return f"pip install '{DISTRIBUTION}[{extra}]=={metadata.version(DISTRIBUTION)}'"
+    return f"pip install '{DISTRIBUTION}[{extra}]=={__version__}'"
 
 
 def _shown(folder: Path) -> str:
-    return "." if folder == Path.cwd() else str(folder)
+    with contextlib.suppress(OSError):  # the folder that a program runs in may be gone
+        if folder == Path.cwd():
+            return "."
+    return str(folder)
