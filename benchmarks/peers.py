@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
@@ -21,10 +20,8 @@ import numpy as np
 import original_example_training
 from report import ROOT, Apart, Contestant, Row, made_repeating, make_parser, show, speeds
 
-from ocr_lib.cli.train import WORKER_NICENESS
 from ocr_lib.draw.fonts import find_fonts
-from ocr_lib.feed.source import CaptchaSource, renderer_modules
-from ocr_lib.feed.workers import OrderedPool
+from ocr_lib.feed.plan import plan_fonts
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override
 
@@ -37,9 +34,9 @@ PYTORCH = "PyTorch"
 
 
 @contextmanager
-def our_training(recipe: Recipe, fonts: Sequence[Path]) -> Iterator[Contestant]:
+def our_training(recipe: Recipe, fonts: Path) -> Iterator[Contestant]:
     """Give a contestant that trains as lstm_ocr_train.py does; validation and checkpoints don't count."""
-    from ocr_lib.feed.iterator import OCRIter, endless_ranges
+    from ocr_lib.feed.streams import iterators
     from ocr_lib.mx import contexts
     from ocr_lib.training.log import TrainingLog
     from ocr_lib.training.progress import Progress
@@ -53,27 +50,16 @@ def our_training(recipe: Recipe, fonts: Sequence[Path]) -> Iterator[Contestant]:
             super().trained(figures, seconds, waited)
             self.seconds = seconds
 
-    batch, epoch = recipe.training.batch_size, recipe.training.epoch_size
-    work, modules = partial(CaptchaSource, recipe, fonts), renderer_modules(recipe.captcha)
-    with tempfile.TemporaryDirectory() as folder, OrderedPool(work, None, modules, WORKER_NICENESS) as pool:
-        validation = list(pool.map([("validation", range(batch))]))
-        stream = pool.map(("train", indices) for indices in endless_ranges(epoch, batch))
-        progress = Progress()
-        began = time.monotonic()
-        trainer = Trainer(
-            recipe,
-            OCRIter(stream, recipe, epoch // batch),
-            OCRIter(validation, recipe, 1),
-            Store(f"{folder}/ocr"),
-            progress,
-            contexts(),
-        )
+    progress = Progress()
+    with tempfile.TemporaryDirectory() as folder:
+        samples = iterators(plan_fonts(recipe, fonts))
+        trainer = Trainer(recipe, *samples, Store(f"{folder}/ocr"), progress, contexts())
         log = Clock(Path(folder))
 
         def contestant(seconds: float) -> float:
             before = progress.updates
-            trainer.run(log, Limits(seconds=time.monotonic() - began + seconds))
-            return (progress.updates - before) * batch / log.seconds
+            trainer.run(log, Limits(deadline=time.monotonic() + seconds))
+            return (progress.updates - before) * recipe.training.batch_size / log.seconds
 
         yield contestant
         log.close([])
@@ -164,7 +150,7 @@ def main() -> None:
     small = [("training.epoch_size", 10**6), ("training.validation_size", classic.training.batch_size)]
     end_to_end = {
         "original example": (original_example_training.training, fonts),
-        **{f"ours, {cell}": (our_training, override(recipe, small), fonts) for cell, recipe in cells.items()},
+        **{f"ours, {cell}": (our_training, override(recipe, small), ROOT / "font") for cell, recipe in cells.items()},
     }
     alone = {
         f"{classic.name} network": {

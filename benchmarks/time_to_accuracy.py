@@ -50,11 +50,11 @@ def measure(task: Task) -> List[Row]:
     with tempfile.TemporaryDirectory() as folder:
         prefix = Path(folder, "ocr")
         began = time.time()
-        command = train_command(task.fonts, prefix, {}, f"--target-accuracy={task.stop_at}")
+        command = train_command(task.fonts, prefix, {"training.keep": 0}, f"--target-accuracy={task.stop_at}")
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         ended = time.time() - began
         reached, share = None, 0.0
-        for params in sorted(Path(folder).glob("ocr-*.params"))[1:]:
+        for params in sorted(Path(folder).glob("ocr-*.params")):
             reader = Reader(load_checkpoint(str(prefix), int(params.stem[-4:])))
             share = evaluate(texts, [reading.text for reading in reader.read(images)], [EXACT])[EXACT.name]
             if share >= task.share and reached is None:
