@@ -11,6 +11,7 @@ import pytest
 from ocr_lib.deploy import Predictor
 from tests.deploy.models import mark_model
 from tests.small_network import draw_marks
+from tests.unmeasured import UNMEASURED
 
 COUNT = 200
 LIMIT_S = 60
@@ -54,7 +55,7 @@ def run(program, files, tmp_path):
     script = tmp_path / "server.py"
     script.write_text(f"{PREAMBLE}\n{program}")
     command = [sys.executable, str(script), *map(str, files)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**UNMEASURED, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     with subprocess.Popen(command, env=environment, **options) as process:
         try:

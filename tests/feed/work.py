@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ocr_lib.cv import cv2
 from ocr_lib.feed.workers import OrderedPool
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {**UNMEASURED, "PYTHONPATH": str(ROOT)}
 
 
 def make_square():

@@ -1,7 +1,6 @@
 """Commands on machines that are short of something: room, shared memory, a place to keep code, an encoding."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from ocr_lib.net.manifest import read_manifest
 from tests.cli.infer_command import write
 from tests.small_network import mark_params, mark_recipe, save
 from tests.toy import FONT, toy_arguments
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 2
@@ -37,7 +37,7 @@ def run(command, mounts="", cwd=ROOT, text=True, **environment):
         if shutil.which("unshare") is None or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
             pytest.skip("only root can mount what other processes don't see")
         command = ["unshare", "-m", "sh", "-ec", f'{mounts}\nexec "$@"', "sh", *command]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **{name: str(value) for name, value in environment.items()}}
+    environment = {**UNMEASURED, "PYTHONPATH": str(ROOT), **{name: str(value) for name, value in environment.items()}}
     return subprocess.run(
         [*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=text, timeout=250, check=False
     )
