@@ -2,9 +2,7 @@
 
 import argparse
 import secrets
-import struct
 import sys
-import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
@@ -15,6 +13,7 @@ from tqdm import tqdm
 
 from ocr_lib.alphabet import DIGITS
 from ocr_lib.cli.command import add_overwrite, make_parser, num_proc, run_command
+from ocr_lib.cli.signature import is_signed, signed
 from ocr_lib.cv import cv2
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
@@ -32,18 +31,6 @@ LABELS = "labels.tsv"
 RECORDS = "captchas.rec"
 SETTINGS = "captchas.json"
 FORMAT = 2
-
-_SIGNATURE = b"captcha by lstm-ocr"
-_JPEG_START = b"\xff\xd8"
-_JPEG_COMMENT = b"\xff\xfe" + struct.pack(">H", 2 + len(_SIGNATURE)) + _SIGNATURE
-
-
-def _png_chunk(content: bytes) -> bytes:
-    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
-
-
-_PNG_END = _png_chunk(b"IEND")
-_PNG_TEXT = _png_chunk(b"tEXtSoftware\0" + _SIGNATURE)
 
 Labels = List[Tuple[str, str]]
 
@@ -172,25 +159,10 @@ def _generate(args: argparse.Namespace) -> int:
         raise OCRError(f"the captchas can't be like this: {error}") from error
     fonts = find_fonts(args.font_path, args.num or args.alphabet, settings.captcha.font_sizes)
     if args.out is None:
-        check_free(args.output, args.overwrite or _is_signed(args.output))
+        check_free(args.output, args.overwrite or is_signed(args.output))
         return _write_one(args, settings, fonts)
     named = [f"{font.name} {sha256(font)}" for font in fonts]
     return _write_data_set(args, msgspec.structs.replace(settings, fonts=named), fonts)
-
-
-def _signed(image: bytes) -> bytes:
-    """Put our name into a JPEG's comment, or a PNG's text: such a file may be replaced by another captcha."""
-    if image.startswith(_JPEG_START):
-        return _JPEG_START + _JPEG_COMMENT + image[len(_JPEG_START) :]
-    if image.endswith(_PNG_END):
-        return image[: -len(_PNG_END)] + _PNG_TEXT + _PNG_END
-    return image
-
-
-def _is_signed(path: Path) -> bool:
-    """Tell whether a file is as `_signed` leaves it; what another program has changed is that program's."""
-    data = path.read_bytes() if path.is_file() else b""
-    return data.startswith(_JPEG_START + _JPEG_COMMENT) or data.endswith(_PNG_TEXT + _PNG_END)
 
 
 def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
@@ -198,7 +170,7 @@ def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) 
     draws = sample_draws("files", settings.seed, range(1), max(len(args.num or ""), settings.text.max_length))
     text = args.num or draw_texts(settings.text, draws.text)[0]
     image = make_renderer(settings.captcha, fonts, characters).render([text], draws.image)[0]
-    write_atomic(args.output, _signed(encode_image(image, args.output)))
+    write_atomic(args.output, signed(encode_image(image, args.output)))
     said = f"digits {[int(c) for c in text]}" if text.isdecimal() and text.isascii() else f"text {text}"
     print(f"Captcha image with {said} written to {args.output}")
     return 0
