@@ -1,6 +1,5 @@
 """Checkpoints as inference loads them: symbol, parameters and recipe, ours or the original MXNet example's."""
 
-import glob
 import json
 import re
 from pathlib import Path
@@ -12,7 +11,7 @@ from ocr_lib.mx import mx
 from ocr_lib.net.arrays import read_arrays
 from ocr_lib.net.build import LOGITS, logits_symbol
 from ocr_lib.net.graph import check_outputs, cut_graph
-from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, read_manifest, read_recipe, verified
+from ocr_lib.net.manifest import RECIPE, SYMBOL, Epoch, files_at, read_manifest, read_recipe, verified
 from ocr_lib.net.weights import Weights, check_weights, from_original
 from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.recipe import Recipe
@@ -121,9 +120,7 @@ def _by_name(prefix: str, epoch: Optional[Epoch]) -> str:
         return f"-{epoch:04d}.params"
     if epoch == "best":
         raise OCRError(f"nothing says which epoch of {prefix} is best: give its number, or --epoch last")
-    stem = Path(prefix)
-    found = [p.name[len(stem.name) :] for p in stem.parent.glob(f"{glob.escape(stem.name)}-*.params")]
-    numbered = [suffix for suffix in found if re.fullmatch(r"-\d{4,}\.params", suffix)]
+    numbered = [suffix for suffix in files_at(prefix) if re.fullmatch(r"-\d{4,}\.params", suffix)]
     if not numbered:
         raise OCRError(f"{prefix}-NNNN.params: no such file")
     return max(numbered, key=lambda suffix: int(suffix[1:-7]))

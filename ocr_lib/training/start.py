@@ -122,7 +122,7 @@ def _check(options: StartOptions) -> None:
     if options.resume:
         for option in ("overwrite", "recipe"):
             if getattr(options, option):
-                raise OCRError(f"--resume goes on with the run at --prefix as it is: leave out {_NAMES[option]}")
+                raise OCRError(f"--resume goes on with the run at --prefix as it is: leave out {_name(option)}")
     if options.pretrained is None:
         for option in ("pretrained_policy", "alphabet_change"):
             if getattr(options, option) is not None:
@@ -136,11 +136,12 @@ def _check(options: StartOptions) -> None:
         for option in ("alphabet_change", "recipe"):
             if getattr(options, option) is not None:
                 raise OCRError(
-                    f"{_NAMES[option]} goes with --pretrained-policy retrain: a run that goes on keeps its own"
+                    f"{_name(option)} goes with --pretrained-policy retrain: a run that goes on keeps its own"
                 )
 
 
-_NAMES = {"recipe": "--preset", "overwrite": "--overwrite", "alphabet_change": "--alphabet-change"}
+def _name(option: str) -> str:
+    return "--preset" if option == "recipe" else option_name(option)
 
 
 def _recipe(recipe: Union[str, Recipe, None]) -> Recipe:
