@@ -55,7 +55,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--renderer", choices=RENDERERS, help="what draws: ours, compiled, or the captcha package (default: fast)"
     )
-    parser.add_argument("--cpu", type=int, help="threads to train with on the CPU (default: one a core)")
+    parser.add_argument("--cpu", type=int, help="cores to train on, a process each (default: all)")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to train on; 0 trains on the CPU")
     parser.add_argument("--target-accuracy", type=float, default=math.inf, help="stop once a validation reaches it")
     parser.add_argument("--time-budget", type=float, default=math.inf, metavar="SECONDS", help="stop after this time")
@@ -99,8 +99,7 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    if args.cpu is not None:
-        _limit_threads(args.cpu)
+    os.environ["OMP_NUM_THREADS"] = "1"  # is read when MXNet is loaded: what computes on several cores is processes
     trained = train(
         args.prefix,
         args.preset,
@@ -108,6 +107,7 @@ def _train(args: argparse.Namespace) -> int:
         args.train_data,
         settings=_settings(args),
         num_proc=args.num_proc,
+        cpus=args.cpu,
         gpus=args.gpu,
         **{name: getattr(args, name) for name in _PASSED_ON},
     )
@@ -137,10 +137,3 @@ def _settings(args: argparse.Namespace) -> List[Tuple[str, Any]]:
         "captcha.renderer": args.renderer,
     }
     return settings + [(key, value) for key, value in short.items() if value is not None]
-
-
-def _limit_threads(count: int) -> None:
-    if count < 1:
-        raise OCRError(f"--cpu must be at least 1, not {count}")
-    # More threads than cores only wait for each other. The variable is read when MXNet is loaded.
-    os.environ["OMP_NUM_THREADS"] = str(min(count, os.cpu_count() or count))

@@ -37,6 +37,63 @@ _UNLIMITED = sys.maxsize
 Batches = Union[Sequence[Batch], Callable[[int, int], Iterator[Batch]]]
 
 
+class Feeder:
+    """Makes MXNet's batches of ours.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    least_rows : int
+        As for `OCRIter`.
+    """
+
+    def __init__(self, recipe: Recipe, least_rows: int = 1) -> None:
+        self.recipe = recipe
+        self._least_rows = least_rows
+        self._has_widths = recipe.image.width is None
+        least = max(recipe.text.max_length, least_size(recipe.network.shrinkage(0)))
+        self._full_width = recipe.image.width or -(-least // _ROUND_TO) * _ROUND_TO
+
+    def fed(self, batch: Batch) -> TextBatch:
+        """Return a batch as a Module takes it."""
+        data = self._data(batch)  # (N, T, F)
+        alphabet = self.recipe.alphabet
+        # Only texts that are validated on may have characters that the network can't learn.
+        label = alphabet.encode_batch(
+            list(map(alphabet.known, batch.texts)), self._label_width(data.shape[1])
+        )  # (N, L)
+        arrays = [data, batch.widths, label] if self._has_widths else [data, label]
+        pad = max(0, self._least_rows - len(data))
+        if pad:
+            arrays = [np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]) for a in arrays]
+        *inputs, labels = map(mx.nd.array, arrays)
+        provide_data, provide_label = self.shapes(len(data) + pad, data.shape[1])
+        fed = TextBatch(inputs, [labels], pad=pad, provide_data=provide_data, provide_label=provide_label)
+        fed.texts = batch.texts
+        fed.widths = batch.widths
+        return fed
+
+    def shapes(self, count: int, width: Optional[int] = None) -> Tuple[List["mx.io.DataDesc"], List["mx.io.DataDesc"]]:
+        """Return names and shapes of inputs and labels: of images of the least width, where any will do."""
+        width = width or self._full_width
+        data = [mx.io.DataDesc("data", (count, width, self.recipe.image.height), layout="NTC")]
+        if self._has_widths:
+            data.append(mx.io.DataDesc("widths", (count,), layout="N"))
+        return data, [mx.io.DataDesc("label", (count, self._label_width(width)), layout="NT")]
+
+    def _data(self, batch: Batch) -> np.ndarray:
+        image = self.recipe.image
+        images = batch.images
+        if self._has_widths:  # few different shapes are bound faster, and take less memory
+            behind = -images.shape[2] % _ROUND_TO
+            images = np.pad(images, [(0, 0), (0, 0), (0, behind)])
+        return normalise(images, image.mean, image.scale, batch.widths)
+
+    def _label_width(self, width: int) -> int:
+        """Return L: MXNet's loss takes no more characters than time steps, and no label of the batch has more."""
+        return min(self.recipe.text.max_length, shrunk(width, self.recipe.network.shrinkage(0)))
+
+
 class OCRIter(mx.io.DataIter):
     """Feeds batches to a Module, as any of MXNet's own data iterators does.
 
@@ -85,23 +142,20 @@ class OCRIter(mx.io.DataIter):
         self._begin, self.batches_per_epoch = _source(batches, batches_per_epoch)
         self.recipe = recipe
         self._epoch, self._done = epoch, done
-        self._least_rows = least_rows
+        self._feeder = Feeder(recipe, least_rows)
         self._source: Optional[Iterator[Batch]] = None
         self._current: Optional[TextBatch] = None
         self.wait_s = 0.0
-        self._has_widths = recipe.image.width is None
-        least = max(recipe.text.max_length, least_size(recipe.network.shrinkage(0)))
-        self._full_width = recipe.image.width or -(-least // _ROUND_TO) * _ROUND_TO
 
     @property
     def provide_data(self) -> List["mx.io.DataDesc"]:
         """Names and shapes of the inputs."""
-        return self._current.provide_data if self._current else self._shapes(self.batch_size, self._full_width)[0]
+        return self._current.provide_data if self._current else self._feeder.shapes(self.batch_size)[0]
 
     @property
     def provide_label(self) -> List["mx.io.DataDesc"]:
         """Names and shapes of the labels."""
-        return self._current.provide_label if self._current else self._shapes(self.batch_size, self._full_width)[1]
+        return self._current.provide_label if self._current else self._feeder.shapes(self.batch_size)[1]
 
     def reset(self) -> None:
         """Begin the next epoch; at the very beginning of one there is nothing to do."""
@@ -123,7 +177,7 @@ class OCRIter(mx.io.DataIter):
         if self._done >= self.batches_per_epoch:
             return False
         try:
-            self._current = self._fed(self._taken())
+            self._current = self._feeder.fed(self._taken())
         except BaseException:
             self._source = None
             raise
@@ -166,42 +220,6 @@ class OCRIter(mx.io.DataIter):
             raise OCRError(f"the batches end after {self._done} of the {self.batches_per_epoch} of epoch {self._epoch}")
         return batch
 
-    def _fed(self, batch: Batch) -> TextBatch:
-        data = self._data(batch)  # (N, T, F)
-        alphabet = self.recipe.alphabet
-        # Only texts that are validated on may have characters that the network can't learn.
-        label = alphabet.encode_batch(
-            list(map(alphabet.known, batch.texts)), self._label_width(data.shape[1])
-        )  # (N, L)
-        arrays = [data, batch.widths, label] if self._has_widths else [data, label]
-        pad = max(0, self._least_rows - len(data))
-        if pad:
-            arrays = [np.concatenate([a, np.repeat(a[-1:], pad, axis=0)]) for a in arrays]
-        *inputs, labels = map(mx.nd.array, arrays)
-        provide_data, provide_label = self._shapes(len(data) + pad, data.shape[1])
-        fed = TextBatch(inputs, [labels], pad=pad, provide_data=provide_data, provide_label=provide_label)
-        fed.texts = batch.texts
-        fed.widths = batch.widths
-        return fed
-
-    def _data(self, batch: Batch) -> np.ndarray:
-        image = self.recipe.image
-        images = batch.images
-        if self._has_widths:  # few different shapes are bound faster, and take less memory
-            behind = -images.shape[2] % _ROUND_TO
-            images = np.pad(images, [(0, 0), (0, 0), (0, behind)])
-        return normalise(images, image.mean, image.scale, batch.widths)
-
-    def _shapes(self, count: int, width: int) -> Tuple[List["mx.io.DataDesc"], List["mx.io.DataDesc"]]:
-        data = [mx.io.DataDesc("data", (count, width, self.recipe.image.height), layout="NTC")]
-        if self._has_widths:
-            data.append(mx.io.DataDesc("widths", (count,), layout="N"))
-        return data, [mx.io.DataDesc("label", (count, self._label_width(width)), layout="NT")]
-
-    def _label_width(self, width: int) -> int:
-        """Return L: MXNet's loss takes no more characters than time steps, and no label of the batch has more."""
-        return min(self.recipe.text.max_length, shrunk(width, self.recipe.network.shrinkage(0)))
-
 
 def _source(batches: Batches, per_epoch: Optional[int]) -> Tuple[Callable[[int, int], Iterator[Batch]], int]:
     """Return what begins with any batch of any epoch, and how many batches an epoch has."""
@@ -221,16 +239,3 @@ def _same_epochs(batches: Sequence[Batch], per_epoch: int, done: int) -> Iterato
     while batches:
         yield from islice(cycle(batches), done, per_epoch)
         done = 0
-
-
-def epoch_ranges(epoch_size: int, batch_size: int, epoch: int = 0, done: int = 0) -> Iterator[range]:
-    """Split the sample indices of an epoch into batches, the last of which may be incomplete, and leave `done` out."""
-    for start in range(done * batch_size, epoch_size, batch_size):
-        yield range(epoch * epoch_size + start, epoch * epoch_size + min(start + batch_size, epoch_size))
-
-
-def endless_ranges(epoch_size: int, batch_size: int, epoch: int = 0, done: int = 0) -> Iterator[range]:
-    """Yield sample indices batch by batch and epoch after epoch, from batch `done` of `epoch` on."""
-    while True:
-        yield from epoch_ranges(epoch_size, batch_size, epoch, done)
-        epoch, done = epoch + 1, 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
+from ocr_lib.feed.batches import Bounds, even_bounds
 from ocr_lib.feed.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
 from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
 from ocr_lib.feed.workers import OrderedPool
@@ -43,6 +44,8 @@ class Plan(NamedTuple):
     data : str
         Digest of the data on disk; empty for fonts.
     description : str
+    bounds : callable
+        Where the parts of an epoch's batches begin and end, see `ocr_lib.feed.batches.Bounds`.
     """
 
     recipe: Recipe
@@ -52,6 +55,7 @@ class Plan(NamedTuple):
     fonts: Dict[str, str]
     data: str
     description: str
+    bounds: Bounds
 
     def start_workers(self, num_proc: Optional[int] = None) -> OrderedPool[Task, Batch]:
         """Start processes that make its batches, and give way to the network; as many as it takes if left out."""
@@ -96,6 +100,7 @@ def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
         {font.name: sha256(font) for font in fonts},
         "",
         "fonts: " + ", ".join(font.stem for font in fonts),
+        _even(recipe),
     )
 
 
@@ -161,7 +166,14 @@ def plan_disk(
         f"{train.digest()} {validation.digest()}",
         f"{len(train.indices)} samples of {options.train}, {len(validation.indices)} to validate on, "
         f"{len(recipe.text.alphabet)} characters",
+        _even(recipe),
     )
+
+
+def _even(recipe: Recipe) -> Bounds:
+    training = recipe.training
+    bounds = even_bounds(training.epoch_size, training.batch_size, training.parts)
+    return lambda epoch: bounds
 
 
 def _open(path: Path, options: DiskOptions) -> Dataset:

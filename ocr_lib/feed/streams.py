@@ -1,10 +1,10 @@
 """The data iterators of a plan, and the worker processes behind them."""
 
-import math
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Union
 
-from ocr_lib.feed.iterator import OCRIter, endless_ranges, epoch_ranges
+from ocr_lib.feed.batches import PartedBatch, Portion, Share, batch_ranges, even_bounds, portions
+from ocr_lib.feed.iterator import OCRIter
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.feed.source import Batch, Task
 from ocr_lib.feed.workers import OrderedPool
@@ -112,18 +112,33 @@ def iterators(plan: Plan, num_proc: Optional[int] = None) -> Iterators:
 
 def training_iterator(plan: Plan, pool: Pool, epoch: int = 0, done: int = 0, least_rows: int = 1) -> OCRIter:
     """Return what a network is trained on, from a batch of an epoch on."""
-    sizes = plan.recipe.training.epoch_size, plan.recipe.training.batch_size
 
     def begin(epoch: int, done: int) -> Iterator[Batch]:
-        return pool.map(("train", indices) for indices in endless_ranges(*sizes, epoch, done))
+        batches = batch_ranges(plan.bounds, plan.recipe.training.epoch_size, epoch, done)
+        return pool.map(("train", range(parts[0].start, parts[-1].stop)) for parts in batches)
 
-    return OCRIter(begin, plan.recipe, math.ceil(sizes[0] / sizes[1]), epoch, done, least_rows)
+    return OCRIter(begin, plan.recipe, len(plan.bounds(0)), epoch, done, least_rows)
 
 
-def validation_batches(plan: Plan, pool: Pool) -> List[Batch]:
-    """Return the samples that a network is validated on."""
-    ranges = epoch_ranges(plan.recipe.training.validation_size, plan.recipe.training.batch_size)
-    return list(pool.map(("validation", indices) for indices in ranges))
+def training_parts(
+    plan: Plan, pool: Pool, epoch: int = 0, done: int = 0, share: Share = Share()
+) -> Iterator[PartedBatch]:
+    """Yield batches by part, epoch after epoch, from a batch of an epoch on: those parts that are this machine's."""
+
+    def begin() -> Iterator[Portion]:
+        return portions(batch_ranges(plan.bounds, plan.recipe.training.epoch_size, epoch, done), share)
+
+    parts = pool.map(("train", indices) for portion in begin() for indices in portion.parts.values())
+    for portion in begin():
+        yield PartedBatch(portion.samples, {number: next(parts) for number in portion.parts})
+
+
+def validation_batches(plan: Plan, pool: Pool, share: Share = Share()) -> List[Batch]:
+    """Return the samples that a network is validated on, or this machine's share of them."""
+    training = plan.recipe.training
+    bounds = even_bounds(training.validation_size, training.batch_size, training.parts).tolist()
+    parts = [range(start, stop) for cuts in bounds for start, stop in zip(cuts, cuts[1:]) if start < stop]
+    return list(pool.map(("validation", parts[number]) for number in share.of(len(parts))))
 
 
 def validation_iterator(plan: Plan, batches: List[Batch], least_rows: int = 1) -> OCRIter:

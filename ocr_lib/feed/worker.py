@@ -6,7 +6,7 @@ import signal
 import traceback
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from ocr_lib.feed.processes import pickled
 
@@ -25,23 +25,28 @@ def serve(make_work: bytes, niceness: int, connection: Connection) -> None:
     Parameters
     ----------
     make_work : bytes
-        Pickled; called at the first task. What it raises is the answer.
+        Pickled; called at once. What it raises is the answer to every task.
     niceness : int
         By how much to give way to other processes.
     connection : multiprocessing.connection.Connection
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    work: Optional[Callable[[Any], Any]] = None
+    work, failure = None, b""
+    try:
+        work = _begin(make_work, niceness)
+    except BaseException as error:
+        failure = _failure(error)
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             task = connection.recv_bytes()
-            try:
-                if work is None:
-                    work = _begin(make_work, niceness)
-                answer = pickled((work(ForkingPickler.loads(task)), None, None))
-            except BaseException as error:
-                answer = _failure(error)
-            connection.send_bytes(answer)
+            connection.send_bytes(_answer(work, task) if work else failure)
+
+
+def _answer(work: Callable[[Any], Any], task: bytes) -> bytes:
+    try:
+        return pickled((work(ForkingPickler.loads(task)), None, None))
+    except BaseException as error:
+        return _failure(error)
 
 
 def _begin(make_work: bytes, niceness: int) -> Callable[[Any], Any]:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple, Union
 
+from ocr_lib.cores import usable_cores
 from ocr_lib.errors import OCRError, option_name
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.feed.samples import Samples
@@ -21,6 +22,7 @@ from ocr_lib.training.progress import Progress
 from ocr_lib.training.start import LOG_FILES, Start, StartOptions, check_log_folder, find_start
 
 if TYPE_CHECKING:
+    from ocr_lib.training.crew import Crew
     from ocr_lib.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class _Options(NamedTuple):
 
     prefix: str
     num_proc: Optional[int]
+    cpus: Optional[int]
     gpus: int
     target_accuracy: float
     deadline: float
@@ -75,6 +78,7 @@ def train(
     pretrained_policy: Optional[str] = None,
     alphabet_change: Optional[str] = None,
     num_proc: Optional[int] = None,
+    cpus: Optional[int] = None,
     gpus: int = 0,
     target_accuracy: float = math.inf,
     time_budget: float = math.inf,
@@ -106,7 +110,10 @@ def train(
     pretrained, pretrained_policy, alphabet_change
         As for `ocr_lib.training.start.StartOptions`.
     num_proc : int, optional
-        Worker processes; as many as it takes if left out.
+        Worker processes that make samples; as many as it takes if left out.
+    cpus : int, optional
+        Processes that compute, each on one core, at most the recipe's ``training.parts``; one for each core if left
+        out. Their number changes nothing but the time it takes.
     gpus : int
         To train on; 0 trains on the CPU.
     target_accuracy, time_budget : float
@@ -145,7 +152,7 @@ def train(
         plan_disk(start.recipe, disk, start.make_alphabet, num_proc) if disk else plan_fonts(start.recipe, fonts or "")
     )
     _check_sizes(plan, pairs)
-    how = num_proc, gpus, target_accuracy, deadline, export_on_end
+    how = num_proc, cpus, gpus, target_accuracy, deadline, export_on_end
     return _run(plan, start, _Options(prefix, *how, folder, not resume, dry_run, quiet))
 
 
@@ -171,28 +178,20 @@ def _disk_options(
 
 
 def _run(plan: Plan, start: Start, options: _Options) -> Trained:
-    # The workers start while MXNet loads.
-    with plan.start_workers(options.num_proc) as pool:
-        from ocr_lib.feed.streams import training_iterator, validation_batches, validation_iterator
-        from ocr_lib.mx import contexts
+    # All processes start while MXNet loads.
+    with plan.start_workers(options.num_proc) as pool, _crew(plan.recipe, options) as crew:
+        from ocr_lib.feed.streams import training_parts, validation_batches
         from ocr_lib.training.store import Store
-        from ocr_lib.training.trainer import Trainer
+        from ocr_lib.training.trainer import Feed, Trainer
 
-        devices = contexts(options.gpus)
         store = Store(start.prefix, start.manifest)
         progress = store.progress() or Progress(plan.fonts, data=plan.data)
         _check_samples(plan, progress)
-        logger.info("Recipe %s on %s, %s", plan.recipe.name, devices[0], plan.description)
+        logger.info("Recipe %s on %s, %s", plan.recipe.name, crew.description, plan.description)
         validation = validation_batches(plan, pool)
-        trainer = Trainer(
-            plan.recipe,
-            training_iterator(plan, pool, progress.epoch, progress.batch, len(devices)),
-            validation_iterator(plan, validation, len(devices)),
-            store,
-            progress,
-            devices,
-            start.pretrained,
-        )
+        batches = training_parts(plan, pool, progress.epoch, progress.batch)
+        feed = Feed(batches, len(plan.bounds(0)), validation)
+        trainer = Trainer(crew, feed, store, progress, start.pretrained)
         if options.export_on_end:
             checked_model(trainer.checkpoint(), Samples(*validation[0]))
         if start.pretrained:
@@ -208,6 +207,20 @@ def _run(plan: Plan, start: Start, options: _Options) -> Trained:
     if options.export_on_end and not stopped:
         _export_best(options.prefix, validation)
     return Trained(store.best(), stopped)
+
+
+def _crew(recipe: Recipe, options: _Options) -> "Crew":
+    from ocr_lib.training.crew import Crew
+
+    parts = recipe.training.parts
+    if options.gpus:
+        from ocr_lib.mx import contexts
+
+        return Crew(recipe, min(len(contexts(options.gpus)), parts), options.gpus)
+    processes = usable_cores() if options.cpus is None else options.cpus
+    if processes > parts:
+        logger.info("training.parts is %d, so as many cores of %d compute", parts, processes)
+    return Crew(recipe, min(processes, parts))
 
 
 def _check_sizes(plan: Plan, settings: List[Tuple[str, Any]]) -> None:

@@ -26,7 +26,7 @@ def check_weights(weights: Weights, recipe: Recipe) -> None:
         Naming one that is missing, has another shape, or is too many.
     """
     misfit = "the parameters don't fit the recipe's network"
-    shapes = _shapes(recipe)
+    shapes = weight_shapes(recipe)
     for name, shape in shapes.items():
         found = weights[name].shape if name in weights else "missing"
         if found != shape:
@@ -35,7 +35,8 @@ def check_weights(weights: Weights, recipe: Recipe) -> None:
         raise OCRError(f"{misfit}, which has no {min(set(weights) - set(shapes))}")
 
 
-def _shapes(recipe: Recipe) -> Dict[str, Tuple[int, ...]]:
+def weight_shapes(recipe: Recipe) -> Dict[str, Tuple[int, ...]]:
+    """Return the names and shapes of all parameters of a recipe's network, those of batch normalisation included."""
     network = recipe.network
     shapes: Dict[str, Tuple[int, ...]] = {}
     channels, features = 1, recipe.features

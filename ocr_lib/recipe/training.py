@@ -20,6 +20,10 @@ class TrainingRecipe(Part, frozen=True):
         epochs; or half a cosine down to 0 over all epochs (Loshchilov and Hutter 2017).
     clip_norm : float
         Gradients are scaled down to this global norm (Pascanu et al. 2013); 0 leaves them.
+    batch_size, parts : int
+        Samples of a batch, and into how many parts it is cut. Each is computed on its own, by one core, and batch
+        normalisation knows of no other (ghost batches: Hoffer et al. 2017); the parts' gradients are summed in their
+        order. So the result does not depend on how many cores there are, of which as many are used as there are parts.
     sorted_epochs : int
         In so many epochs at the beginning, samples from disk come from the narrowest to the widest, not at random.
     patience : int
@@ -41,6 +45,7 @@ class TrainingRecipe(Part, frozen=True):
     step_factor: Annotated[float, Meta(gt=0, le=1)] = 0.5
     clip_norm: NonNegative = 0.0
     batch_size: Count = 128
+    parts: Count = 1
     epochs: Count = 100
     epoch_size: Count = 30000
     validation_size: Count = 3000

@@ -62,18 +62,6 @@ def text_metrics(recipe: Recipe, measures: Sequence[Measure] = (EXACT, LCS, CER)
     return mx.metric.CompositeEvalMetric([*(TextMetric(m, recipe.alphabet) for m in measures), MeanCost()])
 
 
-def metric_sums(metrics: Sequence["mx.metric.EvalMetric"]) -> List[List[float]]:
-    """Return the state of metrics since the epoch began."""
-    return [[metric.global_sum_metric, metric.global_num_inst] for metric in metrics]
-
-
-def restore_sums(metrics: Sequence["mx.metric.EvalMetric"], sums: List[List[float]]) -> None:
-    """Put metrics back into a state that `metric_sums` returned."""
-    for metric, (total, weight) in zip(metrics, sums):
-        metric.reset()
-        metric.global_sum_metric, metric.global_num_inst = total, weight
-
-
 def _add(metric: "mx.metric.EvalMetric", total: float, weight: float) -> None:
     metric.sum_metric += total
     metric.num_inst += weight

@@ -1,78 +1,85 @@
-"""Optimizers, learning rates and gradient clipping for a Module, and optimizer states as plain arrays.
-
-A Module has no public way to its gradients, nor to the states of its optimizer short of a pickle, so this module, and
-no other, reaches into its private attributes.
-"""
+"""Optimizers that update a whole network at once, with MXNet's arithmetic and its schedules of the learning rate."""
 
 import math
-from typing import Dict
+from typing import Dict, Tuple
+
+import numpy as np
 
 from ocr_lib.mx import mx
 from ocr_lib.recipe.training import TrainingRecipe
+from ocr_lib.training.kernels import adam_step, momentum_step, squared_norm
+from ocr_lib.training.layout import Layout
+
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
-def make_schedule(recipe: TrainingRecipe) -> "mx.lr_scheduler.LRScheduler":
-    """Return the learning rate as a function of the number of updates."""
-    epoch = math.ceil(recipe.epoch_size / recipe.batch_size)
-    warmup = {"base_lr": recipe.learning_rate, "warmup_steps": round(recipe.warmup * epoch)}
+def make_schedule(recipe: TrainingRecipe, batches: int) -> "mx.lr_scheduler.LRScheduler":
+    """Return the learning rate as a function of the number of updates, of which an epoch has as many as batches."""
+    warmup = {"base_lr": recipe.learning_rate, "warmup_steps": round(recipe.warmup * batches)}
     if recipe.schedule == "cosine":
-        return mx.lr_scheduler.CosineScheduler(max(recipe.epochs * epoch, warmup["warmup_steps"] + 1), **warmup)
+        return mx.lr_scheduler.CosineScheduler(max(recipe.epochs * batches, warmup["warmup_steps"] + 1), **warmup)
     factor = recipe.step_factor if recipe.schedule == "step" else 1.0
-    return mx.lr_scheduler.FactorScheduler(recipe.step_epochs * epoch, factor, **warmup)
+    return mx.lr_scheduler.FactorScheduler(recipe.step_epochs * batches, factor, **warmup)
 
 
-def init_optimizer(module: "mx.mod.Module", recipe: TrainingRecipe, updates: int) -> "mx.optimizer.Optimizer":
-    """Give a Module the recipe's optimizer, `updates` updates into its schedule, and return it."""
-    options = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
-    optimizer = mx.optimizer.create(
-        recipe.optimizer,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler=make_schedule(recipe),
-        wd=recipe.weight_decay,
-        rescale_grad=1 / recipe.batch_size,
-        begin_num_update=updates,
-        param_idx2name=dict(enumerate(module._param_names)),
-        sym=module.symbol,
-        **options,
-    )
-    module.init_optimizer(optimizer=optimizer)
-    return optimizer
+class Optimizer:
+    """Gradient descent with momentum, or Adam (Kingma and Ba 2015).
+
+    Parameters
+    ----------
+    recipe : TrainingRecipe
+    layout : Layout
+        Of the network.
+    batches : int
+        Of an epoch.
+    updates : int
+        How many were done before.
+    """
+
+    def __init__(self, recipe: TrainingRecipe, layout: Layout, batches: int, updates: int = 0) -> None:
+        self._recipe = recipe
+        self._layout = layout
+        self._schedule = make_schedule(recipe, batches)
+        self._updates = updates
+        self._states = [np.zeros(layout.trained, np.float32) for _ in range(1 + (recipe.optimizer == "adam"))]
+
+    @property
+    def states(self) -> Dict[str, np.ndarray]:
+        """Its momenta, or means and variances, as arrays called ``{parameter}:{k}``; writing to them sets them."""
+        views = [self._layout.views(state) for state in self._states]
+        return {f"{name}:{k}": array for k, arrays in enumerate(views) for name, array in arrays.items()}
+
+    def update(self, weights: np.ndarray, gradients: np.ndarray, rescale: float) -> None:
+        """Do a step.
+
+        Parameters
+        ----------
+        weights, gradients : numpy.ndarray
+            (S,) float32; what lies behind those that are trained is left alone.
+        rescale : float
+            What the gradients are multiplied by.
+        """
+        self._updates += 1
+        rate = self._schedule(self._updates)
+        layout, decay = self._layout, self._recipe.weight_decay
+        for part, of_part in ((slice(layout.decayed), decay), (slice(layout.decayed, layout.trained), 0.0)):
+            vectors = weights[part], gradients[part], *(state[part] for state in self._states)
+            self._step(vectors, rate, rescale, of_part)
+
+    def _step(self, vectors: Tuple[np.ndarray, ...], rate: float, rescale: float, decay: float) -> None:
+        if self._recipe.optimizer == "adam":
+            correction = math.sqrt(1 - _BETA2**self._updates) / (1 - _BETA1**self._updates)
+            adam_step(*vectors, rate * correction, _BETA1, _BETA2, _EPSILON, rescale, decay)
+        else:
+            momentum_step(*vectors, rate, self._recipe.momentum, rescale, decay)
 
 
-def optimizer_states(module: "mx.mod.Module") -> Dict[str, "mx.nd.NDArray"]:
-    """Return the states, such as momenta, as arrays called ``{parameter}:{k}``."""
-    names = module._param_names
-    arrays: Dict[str, mx.nd.NDArray] = {}
-    for index, state in _updater(module).states.items():
-        parts = state if isinstance(state, tuple) else (state,)
-        arrays.update((f"{names[index]}:{k}", part) for k, part in enumerate(parts) if part is not None)
-    return arrays
+def clipped(gradients: np.ndarray, rescale: float, max_norm: float) -> float:
+    """Return what to multiply gradients by: `rescale`, or less where their norm would be more than `max_norm` then.
 
-
-def restore_states(module: "mx.mod.Module", arrays: Dict[str, "mx.nd.NDArray"]) -> None:
-    """Put back what `optimizer_states` returned."""
-    updater = _updater(module)
-    for index, name in enumerate(module._param_names):
-        parts = tuple(arrays[key] for key in (f"{name}:{k}" for k in range(2)) if key in arrays)
-        if parts:
-            updater.states[index] = parts if len(parts) > 1 else parts[0]
-            updater.states_synced[index] = False  # they are moved to the weights' device when first used
-
-
-def clip_gradients(module: "mx.mod.Module", max_norm: float, rescale: float) -> None:
-    """Scale the gradients down so that `rescale` times their global norm is at most `max_norm`."""
-    devices = list(zip(*module._exec_group.grad_arrays))  # one tuple of gradients a device
-    total = devices[0]
-    if len(devices) > 1:
-        here = total[0].context
-        total = tuple(sum(g.as_in_context(here) for g in same) for same in zip(*devices))
-    squares = mx.nd.multi_sum_sq(*total, num_arrays=len(total))
-    norm = rescale * math.sqrt(float(mx.nd.sum(squares).asscalar()))
-    if norm > max_norm:
-        for gradients in devices:
-            for gradient in gradients:
-                gradient *= max_norm / norm
-
-
-def _updater(module: "mx.mod.Module") -> "mx.optimizer.Updater":
-    return module._updater or module._kvstore._updater
+    So they are clipped as Pascanu et al. 2013 do it; 0 clips nothing.
+    """
+    if not max_norm:
+        return rescale
+    norm = rescale * math.sqrt(squared_norm(gradients))
+    return rescale * max_norm / norm if norm > max_norm else rescale

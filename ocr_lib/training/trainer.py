@@ -4,24 +4,24 @@ import logging
 import math
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional
-
-import numpy as np
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ocr_lib.errors import OCRError
-from ocr_lib.feed.iterator import OCRIter
+from ocr_lib.feed.batches import PartedBatch
+from ocr_lib.feed.source import Batch
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
-from ocr_lib.net.checkpoint import Checkpoint, split_params
-from ocr_lib.recipe.recipe import Recipe
-from ocr_lib.recognize.metrics import EXACT
+from ocr_lib.net.checkpoint import Arrays, Checkpoint
+from ocr_lib.training.crew import Crew
+from ocr_lib.training.initial import fill, initial_weights
 from ocr_lib.training.interrupt import StopRequest
+from ocr_lib.training.layout import is_average
 from ocr_lib.training.log import TrainingLog
-from ocr_lib.training.metrics import MeanCost, TextMetric, metric_sums, restore_sums
-from ocr_lib.training.optimizer import clip_gradients, init_optimizer, optimizer_states, restore_states
+from ocr_lib.training.means import Means
+from ocr_lib.training.optimizer import Optimizer, clipped
 from ocr_lib.training.progress import Epoch, Progress
 from ocr_lib.training.store import Store
-from ocr_lib.training.validation import Validation, validate
+from ocr_lib.training.validation import Validation, validation
 from ocr_lib.training.warm_start import Pretrained
 
 logger = logging.getLogger(__name__)
@@ -42,22 +42,35 @@ class Limits(NamedTuple):
     deadline: float = math.inf
 
 
+class Feed(NamedTuple):
+    """What a network is trained and validated on.
+
+    Attributes
+    ----------
+    batches : iterator of PartedBatch
+        Endless, beginning where the run stands.
+    batches_per_epoch : int
+    validation : list of Batch
+        The fixed samples to validate on.
+    """
+
+    batches: Iterator[PartedBatch]
+    batches_per_epoch: int
+    validation: List[Batch]
+
+
 class Trainer:
-    """Trains a recipe's network on a Module.
+    """Trains a recipe's network.
 
     Parameters
     ----------
-    recipe : Recipe
-    train : OCRIter
-        Endless, beginning where `progress` stands.
-    validation : OCRIter
-        The fixed samples to validate on.
+    crew : Crew
+        What computes the recipe's network.
+    feed : Feed
     store : Store
         Where checkpoints go, and where the one to resume lies.
     progress : Progress
         Where the run stands: at the beginning, or where the store's run stopped.
-    contexts : list of mxnet.Context
-        Devices; each batch is split among them.
     pretrained : Pretrained, optional
         Weights that a new run begins with.
 
@@ -69,45 +82,36 @@ class Trainer:
 
     def __init__(
         self,
-        recipe: Recipe,
-        train: OCRIter,
-        validation: OCRIter,
+        crew: Crew,
+        feed: Feed,
         store: Store,
         progress: Progress,
-        contexts: List["mx.Context"],
         pretrained: Optional[Pretrained] = None,
     ) -> None:
-        self._recipe = recipe
-        self._train_samples = train
-        self._validation_samples = validation
+        self._recipe = crew.recipe
+        self._crew = crew
+        self._feed = feed
         self._store = store
         self._progress = progress
         self._log: TrainingLog
         self._figures: Dict[str, float] = {}  # of the last validation, if the network is as it was then
         self._saved_updates = progress.updates
-        mx.random.seed(recipe.seed)
-        inputs = [description.name for description in train.provide_data]
-        self._module = mx.mod.Module(training_symbol(recipe), inputs, ["label"], context=contexts)
-        self._module.bind(train.provide_data, train.provide_label)
-        arrays = store.last_arrays() if store.progress() else None
-        self._init_params(arrays["params"] if arrays else None, pretrained)
-        self._optimizer = init_optimizer(self._module, recipe.training, progress.updates)
-        if arrays:
-            restore_states(self._module, arrays["states"])
-        self._metrics: List[mx.metric.EvalMetric] = [TextMetric(EXACT, recipe.alphabet), MeanCost()]
-        if progress.sums:
-            restore_sums(self._metrics, progress.sums)
+        self._symbol = training_symbol(self._recipe)
+        self._optimizer = Optimizer(self._recipe.training, crew.layout, feed.batches_per_epoch, progress.updates)
+        self._weights = crew.layout.views(crew.state)
+        self._begin(pretrained)
+        self._means = Means(progress.sums)
 
     def checkpoint(self) -> Checkpoint:
         """Return the network as it is."""
-        arg_params, aux_params = self._module.get_params()
-        where = Path(f"{self._store.prefix} in training")
-        return Checkpoint(self._module.symbol, arg_params, aux_params, self._recipe, where)
+        parts: Tuple[Arrays, Arrays] = ({}, {})
+        for name, array in self._weights.items():
+            parts[is_average(name)][name] = mx.nd.array(array)
+        return Checkpoint(self._symbol, *parts, self._recipe, Path(f"{self._store.prefix} in training"))
 
     def try_out(self) -> None:
         """Put a batch through the network and back, and change nothing: shapes fit, and the memory suffices."""
-        self._module.forward_backward(self._train_samples.next())
-        mx.nd.waitall()
+        self._crew.train(next(self._feed.batches), self._progress.updates)
 
     def run(self, log: TrainingLog, limits: Limits) -> Optional[str]:
         """Train until the recipe's epochs are done, a limit is reached or a signal comes.
@@ -158,94 +162,84 @@ class Trainer:
                 return stop.signal.name
         return None
 
-    def _init_params(self, params: Optional[Dict[str, "mx.nd.NDArray"]], pretrained: Optional[Pretrained]) -> None:
-        if params is None:
-            self._module.init_params(mx.init.Xavier(factor_type="in", magnitude=2.34))
-            if pretrained:
-                parts = self._module.get_params()
-                fresh = {name: array.asnumpy() for part in parts for name, array in part.items()}
-                fitted = pretrained.fitted(fresh, self._recipe.text.alphabet)
-                self._module.set_params(*({name: mx.nd.array(fitted[name]) for name in part} for part in parts))
+    def _begin(self, pretrained: Optional[Pretrained]) -> None:
+        """Make the network what the run begins with."""
+        if self._store.progress():
+            arrays = self._store.last_arrays()
+            params = {name.partition(":")[2]: array for name, array in arrays["params"].items()}
+            fill(self._weights, params)
+            fill(self._optimizer.states, arrays["states"])
             return
-        arg_params, aux_params = split_params(params)
-        try:
-            self._module.init_params(arg_params=arg_params, aux_params=aux_params)
-        except (mx.base.MXNetError, RuntimeError, ValueError) as error:
-            raise OCRError(f"the checkpoint's parameters don't fit the recipe's network: {error}") from error
+        fresh = initial_weights(self._recipe)
+        fill(self._weights, pretrained.fitted(fresh, self._recipe.text.alphabet) if pretrained else fresh)
 
     def _train_epoch(self, stopping: Callable[[], bool]) -> bool:
         """Train to the end of the epoch; return whether it was reached."""
-        progress, samples = self._progress, self._train_samples
+        progress, batches_per_epoch = self._progress, self._feed.batches_per_epoch
         if not progress.batch:
-            for metric in self._metrics:
-                metric.reset()
-        began, waited = time.perf_counter(), samples.wait_s
-        self._log.begin_epoch(progress.epoch, samples.batches_per_epoch, progress.batch)
+            self._means = Means()
+        began, waited = time.perf_counter(), 0.0
+        self._log.begin_epoch(progress.epoch, batches_per_epoch, progress.batch)
         try:
-            for batch in samples:
+            while progress.batch < batches_per_epoch:
+                asked = time.perf_counter()
+                batch = next(self._feed.batches)
+                waited += time.perf_counter() - asked
                 self._step(batch)
-                if progress.batch < samples.batches_per_epoch and stopping():
+                if progress.batch < batches_per_epoch and stopping():
                     break
         finally:
             self._log.end_batches()
-        whole = progress.batch == samples.batches_per_epoch
+        whole = progress.batch == batches_per_epoch
         if whole:
-            samples.reset()
             progress.epoch, progress.batch = progress.epoch + 1, 0
-        self._log.trained(self._train_figures(), time.perf_counter() - began, samples.wait_s - waited)
+        self._log.trained(self._means.of_epoch(), time.perf_counter() - began, waited)
         return whole
 
-    def _step(self, batch: "mx.io.DataBatch") -> None:
-        recipe, progress = self._recipe.training, self._progress
-        samples = batch.data[0].shape[0]
-        if self._recipe.network.dropout:  # a run that is resumed leaves out what it would have left out
-            mx.random.seed(int(np.random.SeedSequence([self._recipe.seed, progress.updates]).generate_state(1)[0] >> 1))
-        self._module.forward_backward(batch)
-        self._optimizer.rescale_grad = 1 / samples
-        if recipe.clip_norm:
-            clip_gradients(self._module, recipe.clip_norm, self._optimizer.rescale_grad)
-        self._module.update()
-        outputs = self._module.get_outputs()
-        for metric in self._metrics:
-            metric.update(batch.label, outputs)
+    def _step(self, batch: PartedBatch) -> None:
+        progress = self._progress
+        sums = self._crew.train(batch, progress.updates)
+        self._means.add(batch.samples, [sums.right, sums.cost])
         progress.batch += 1
-        progress.updates += 1
-        figures = dict(metric.get() for metric in self._metrics)
-        if not math.isfinite(figures["loss"]):
+        if not math.isfinite(sums.cost):
             raise OCRError(
-                f"training diverged in epoch {progress.epoch}, batch {progress.batch}: the loss is {figures['loss']}. "
-                "Lower --lr or set training.clip_norm; earlier checkpoints are kept"
+                f"training diverged in epoch {progress.epoch}, batch {progress.batch}: the loss is "
+                f"{sums.cost / batch.samples}. Lower --lr or set training.clip_norm; earlier checkpoints are kept"
             )
-        if self._log.batch(progress.batch, samples, figures):
-            for metric in self._metrics:
-                metric.reset_local()
+        trained = self._crew.layout.trained
+        rescale = clipped(sums.vector[:trained], 1 / batch.samples, self._recipe.training.clip_norm)
+        self._optimizer.update(self._crew.state, sums.vector, rescale)
+        self._crew.state[trained:] = sums.vector[trained:]
+        progress.updates += 1
+        if self._log.batch(progress.batch, batch.samples, self._means.since_line()):
+            self._means.begin_line()
 
     def _validate(self, whole: bool) -> None:
         progress = self._progress
-        validation = validate(self._module, self._validation_samples, self._recipe)
-        self._figures = validation.figures
-        is_best = self._is_best(validation)
+        samples = self._feed.validation
+        parts = list(self._crew.validate(samples, progress.updates))
+        found = validation([text for batch in samples for text in batch.texts], parts)
+        self._figures = found.figures
+        is_best = self._is_best(found)
         progress.since_best = 0 if is_best else progress.since_best + 1
         epoch = progress.epoch - whole
         history = [e for e in progress.history if e.epoch < epoch]
-        progress.history = [*history, Epoch(epoch, progress.updates, self._train_figures(), validation.figures)]
+        progress.history = [*history, Epoch(epoch, progress.updates, self._means.of_epoch(), found.figures)]
         if is_best or progress.epoch % self._recipe.training.checkpoint_epochs == 0:
             self._log.saved(self._commit(self._figures, is_best))
-        self._log.validated(validation, progress.history)
+        self._log.validated(found, progress.history)
 
-    def _is_best(self, validation: Validation) -> bool:
+    def _is_best(self, found: Validation) -> bool:
         best = self._store.best()
-        figures = validation.figures
+        figures = found.figures
         return best is None or (figures["accuracy"], -figures["cer"]) > (best.metrics["accuracy"], -best.metrics["cer"])
 
     def _commit(self, figures: Dict[str, float], is_best: bool) -> Path:
-        self._progress.sums = metric_sums(self._metrics) if self._progress.batch else []
+        self._progress.sums = self._means.sums if self._progress.batch else []
         network = self.checkpoint()
         params = {f"arg:{name}": array for name, array in network.arg_params.items()}
         params.update((f"aux:{name}", array) for name, array in network.aux_params.items())
-        arrays = {"params": params, "states": optimizer_states(self._module)}
+        states = {name: mx.nd.array(array) for name, array in self._optimizer.states.items()}
+        arrays = {"params": params, "states": states}
         self._saved_updates = self._progress.updates
-        return self._store.commit(self._recipe, self._module.symbol, arrays, self._progress, figures, is_best)
-
-    def _train_figures(self) -> Dict[str, float]:
-        return dict(metric.get_global() for metric in self._metrics)
+        return self._store.commit(self._recipe, self._symbol, arrays, self._progress, figures, is_best)

@@ -1,0 +1,69 @@
+"""Compiled arithmetic on whole vectors: what would take a pass over them for each operation takes one."""
+
+import numpy as np
+
+from ocr_lib.compiled import compiled
+
+_LANES = 8
+
+
+@compiled("void(f4[:,::1], f4[::1])")
+def sum_rows(rows: np.ndarray, total: np.ndarray) -> None:
+    """Sum as many numbers of rows (P, S), in their order, as `total` has."""
+    total[:] = 0
+    for k in range(rows.shape[0]):
+        for i in range(total.size):
+            total[i] += rows[k, i]
+
+
+@compiled("f8(f4[::1])")
+def squared_norm(vector: np.ndarray) -> float:
+    """Return the sum of squares, in double precision."""
+    lanes = np.zeros(_LANES)  # what a processor adds up side by side, in an order that does not depend on it
+    whole = vector.size // _LANES * _LANES
+    for i in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            number = np.float64(vector[i + lane])
+            lanes[lane] += number * number
+    for i in range(whole, vector.size):
+        lanes[i - whole] += np.float64(vector[i]) * np.float64(vector[i])
+    return lanes.sum()
+
+
+@compiled("void(f4[::1], f4[::1], f4[::1], f4, f4, f4, f4)")
+def momentum_step(
+    weights: np.ndarray,
+    gradients: np.ndarray,
+    momenta: np.ndarray,
+    rate: float,
+    momentum: float,
+    rescale: float,
+    decay: float,
+) -> None:
+    """Do a step of gradient descent with momentum, vectors (S,)."""
+    for i in range(weights.size):
+        gradient = gradients[i] * rescale + decay * weights[i]
+        momenta[i] = momentum * momenta[i] - rate * gradient
+        weights[i] += momenta[i]
+
+
+@compiled("void(f4[::1], f4[::1], f4[::1], f4[::1], f4, f4, f4, f4, f4, f4)")
+def adam_step(
+    weights: np.ndarray,
+    gradients: np.ndarray,
+    means: np.ndarray,
+    variances: np.ndarray,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    rescale: float,
+    decay: float,
+) -> None:
+    """Do a step of Adam (Kingma and Ba 2015), vectors (S,); `rate` has the correction of bias in it."""
+    one = np.float32(1)
+    for i in range(weights.size):
+        gradient = gradients[i] * rescale + decay * weights[i]
+        means[i] = beta1 * means[i] + (one - beta1) * gradient
+        variances[i] = beta2 * variances[i] + (one - beta2) * gradient * gradient
+        weights[i] -= rate * means[i] / (np.sqrt(variances[i]) + epsilon)
