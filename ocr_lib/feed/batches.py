@@ -27,6 +27,9 @@ class Share(NamedTuple):
         return range(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
 
+EVERYTHING = Share()
+
+
 class Portion(NamedTuple):
     """What there is to compute of a batch.
 
@@ -71,7 +74,7 @@ def even_bounds(epoch_size: int, batch_size: int, parts: int) -> np.ndarray:
 
 
 def batch_ranges(bounds: Bounds, epoch_size: int, epoch: int = 0, done: int = 0) -> Iterator[List[range]]:
-    """Yield the parts of batch after batch as indices of samples, epoch after epoch, from batch `done` of `epoch` on."""
+    """Yield the parts of batches as indices of samples, epoch after epoch, from batch `done` of `epoch` on."""
     while True:
         for cuts in (epoch * epoch_size + bounds(epoch)[done:]).tolist():
             yield [range(start, stop) for start, stop in zip(cuts, cuts[1:])]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Union
 
-from ocr_lib.feed.batches import PartedBatch, Portion, Share, batch_ranges, even_bounds, portions
+from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Portion, Share, batch_ranges, even_bounds, portions
 from ocr_lib.feed.iterator import OCRIter
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.feed.source import Batch, Task
@@ -121,7 +121,7 @@ def training_iterator(plan: Plan, pool: Pool, epoch: int = 0, done: int = 0, lea
 
 
 def training_parts(
-    plan: Plan, pool: Pool, epoch: int = 0, done: int = 0, share: Share = Share()
+    plan: Plan, pool: Pool, epoch: int = 0, done: int = 0, share: Share = EVERYTHING
 ) -> Iterator[PartedBatch]:
     """Yield batches by part, epoch after epoch, from a batch of an epoch on: those parts that are this machine's."""
 
@@ -133,7 +133,7 @@ def training_parts(
         yield PartedBatch(portion.samples, {number: next(parts) for number in portion.parts})
 
 
-def validation_batches(plan: Plan, pool: Pool, share: Share = Share()) -> List[Batch]:
+def validation_batches(plan: Plan, pool: Pool, share: Share = EVERYTHING) -> List[Batch]:
     """Return the samples that a network is validated on, or this machine's share of them."""
     training = plan.recipe.training
     bounds = even_bounds(training.validation_size, training.batch_size, training.parts).tolist()

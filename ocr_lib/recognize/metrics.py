@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Dict, Sequence, Tuple
 
+import numpy as np
 from rapidfuzz.distance import LCSseq, Levenshtein
 
 
@@ -117,16 +118,31 @@ def evaluate(
     ValueError
         If there are no pairs, or not as many hypotheses as references.
     """
+    return rates(scores(references, hypotheses, measures), measures)
+
+
+def scores(references: Sequence[str], hypotheses: Sequence[str], measures: Sequence[Measure] = MEASURES) -> np.ndarray:
+    """Sum up the scores of texts, so that those of several sets can be added; see `evaluate`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (measures, 2) float64: totals of sums and of weights.
+    """
     if len(references) != len(hypotheses):
         raise ValueError(f"{len(references)} references do not pair with {len(hypotheses)} hypotheses")
     if not references:
         raise ValueError("there are no texts to measure")
-    return {measure.name: _mean(measure, references, hypotheses) for measure in measures}
+    by_measure = (zip(*map(measure.score, references, hypotheses)) for measure in measures)
+    return np.array([[math.fsum(numbers) for numbers in pairs] for pairs in by_measure])
 
 
-def _mean(measure: Measure, references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    sums, weights = zip(*map(measure.score, references, hypotheses))
-    total, weight = math.fsum(sums), math.fsum(weights)
+def rates(totals: np.ndarray, measures: Sequence[Measure] = MEASURES) -> Dict[str, float]:
+    """Return the figures that scores, summed up as by `scores`, come to; see `evaluate`."""
+    return {measure.name: _rate(*pair) for measure, pair in zip(measures, totals.tolist())}
+
+
+def _rate(total: float, weight: float) -> float:
     if weight:
         return total / weight
     return math.inf if total else 0.0

@@ -3,7 +3,7 @@
 import os
 from functools import partial
 from itertools import count
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Union
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -22,22 +22,33 @@ _Task = Union[Training, Validating]
 
 
 class Sums(NamedTuple):
-    """What the parts of a batch come to.
+    """What the parts of a batch come to, in one vector, which is all that machines that share the batch have to add up.
+
+    The next batch writes to the same memory.
 
     Attributes
     ----------
     vector : numpy.ndarray
-        (S,) float32: the sum of the gradients of all samples, and behind them, of the running averages that each part
-        leaves, the mean over the samples of the whole batch. The next batch writes to the same memory.
-    right : int
-        Samples that were read right.
-    cost : float
-        The sum of their costs.
+        (S + 3,) float32: the sums of the gradients of all samples; behind them, of the running averages that each part
+        leaves, the mean over the samples of the whole batch; and last the figures below.
     """
 
     vector: np.ndarray
-    right: int
-    cost: float
+
+    @property
+    def right(self) -> float:
+        """Samples that were read right."""
+        return float(self.vector[-3])
+
+    @property
+    def cost(self) -> float:
+        """The sum of their costs."""
+        return float(self.vector[-2])
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a machine wishes to stop."""
+        return bool(self.vector[-1])
 
 
 class Crew:
@@ -76,14 +87,14 @@ class Crew:
         self.layout = Layout(recipe)
         self._memory = SharedVectors(_FIRST_PART + recipe.training.parts, self.layout.size)
         self.state = self._memory.array[STATE]
-        self._vector = np.zeros(self.layout.size, np.float32)
+        self._vector = np.zeros(self.layout.size + 3, np.float32)
         self._make_network = partial(PartNetwork, recipe, self._memory, gpus)
         self._network: Optional[PartNetwork] = None
         self._pool: Optional[OrderedPool[_Task, Figures]] = None
         if processes > 1 or gpus or os.environ.get("OMP_NUM_THREADS") != "1":
             self._pool = OrderedPool(self._make_network, processes)
 
-    def train(self, batch: PartedBatch, updates: int) -> Sums:
+    def train(self, batch: PartedBatch, updates: int, stopping: Callable[[], bool] = bool) -> Sums:
         """Put a batch through the network and back.
 
         Parameters
@@ -91,10 +102,12 @@ class Crew:
         batch : PartedBatch
         updates : int
             How many were done before: with the recipe's seed and the part's number, that of dropout.
+        stopping : callable
+            Says whether this machine wishes to stop then.
         """
         seeds = (_seed(self.recipe.seed, updates, number) for number in batch.parts)
         tasks = map(Training, count(_FIRST_PART), seeds, batch.parts.values())
-        return self._summed(batch, list(self._do(tasks)))
+        return self._summed(batch, list(self._do(tasks)), stopping())
 
     def validate(self, batches: Iterable[Batch], updates: int) -> Iterator[Figures]:
         """Yield what the network, after so many updates, makes of samples, batch by batch."""
@@ -117,16 +130,18 @@ class Crew:
         self._network = self._network or self._make_network()
         return map(self._network, tasks)
 
-    def _summed(self, batch: PartedBatch, figures: List[Figures]) -> Sums:
-        trained = self.layout.trained
+    def _summed(self, batch: PartedBatch, figures: List[Figures], stopping: bool) -> Sums:
+        trained, vector, known = self.layout.trained, self._vector, self.recipe.alphabet.known
         rows = self._memory.array[_FIRST_PART : _FIRST_PART + len(figures)]
-        sum_rows(rows, self._vector[:trained])
-        self._vector[trained:] = 0
-        known, right = self.recipe.alphabet.known, 0
+        sum_rows(rows, vector[:trained])
+        averages = vector[trained : self.layout.size]
+        averages[:] = 0
+        right = 0
         for part, row, of_part in zip(batch.parts.values(), rows, figures):
-            self._vector[trained:] += row[trained:] * np.float32(len(part.texts) / batch.samples)
+            averages += row[trained:] * np.float32(len(part.texts) / batch.samples)
             right += sum(known(text) == read for text, read in zip(part.texts, of_part.texts))
-        return Sums(self._vector, right, sum(of_part.cost for of_part in figures))
+        vector[-3:] = right, sum(of_part.cost for of_part in figures), stopping
+        return Sums(vector)
 
 
 def _seed(seed: int, updates: int, part: int) -> int:

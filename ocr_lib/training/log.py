@@ -24,7 +24,33 @@ _ERRORS = 5  # that are told
 BATCHES_PER_LINE = 50
 
 
-class TrainingLog:
+class Listener:
+    """Hears what a run does and tells nobody, as on machines other than the first that shares it."""
+
+    def begin_epoch(self, epoch: int, batches: int, done: int) -> None:
+        """Begin an epoch of `batches` batches, of which some are done."""
+
+    def batch(self, batch: int, samples: int, figures: Dict[str, float]) -> bool:
+        """Note that a batch of some samples is done; return whether that gave a log line, of `figures`."""
+        return False
+
+    def end_batches(self) -> None:
+        """Note that no more batches come for now."""
+
+    def trained(self, figures: Dict[str, float], seconds: float, waited: float) -> None:
+        """Tell of the training part of an epoch."""
+
+    def saved(self, path: Path) -> None:
+        """Tell of a checkpoint."""
+
+    def validated(self, validation: Validation, history: List[Epoch]) -> None:
+        """Tell of a validation, and bring files up to date with the history that it ends."""
+
+    def close(self, history: List[Epoch]) -> None:
+        """Release what it holds."""
+
+
+class TrainingLog(Listener):
     """Writes the log of a run into a folder, and to the terminal.
 
     A disk that is full, or goes away, ends no run: a warning says once that the logs are incomplete.

@@ -34,6 +34,11 @@ class Optimizer:
         Of an epoch.
     updates : int
         How many were done before.
+
+    Attributes
+    ----------
+    vectors : list of numpy.ndarray
+        Its momenta, or means and variances.
     """
 
     def __init__(self, recipe: TrainingRecipe, layout: Layout, batches: int, updates: int = 0) -> None:
@@ -41,12 +46,12 @@ class Optimizer:
         self._layout = layout
         self._schedule = make_schedule(recipe, batches)
         self._updates = updates
-        self._states = [np.zeros(layout.trained, np.float32) for _ in range(1 + (recipe.optimizer == "adam"))]
+        self.vectors = [np.zeros(layout.trained, np.float32) for _ in range(1 + (recipe.optimizer == "adam"))]
 
     @property
     def states(self) -> Dict[str, np.ndarray]:
-        """Its momenta, or means and variances, as arrays called ``{parameter}:{k}``; writing to them sets them."""
-        views = [self._layout.views(state) for state in self._states]
+        """The arrays in its vectors, called ``{parameter}:{k}``; writing to them sets them."""
+        views = [self._layout.views(state) for state in self.vectors]
         return {f"{name}:{k}": array for k, arrays in enumerate(views) for name, array in arrays.items()}
 
     def update(self, weights: np.ndarray, gradients: np.ndarray, rescale: float) -> None:
@@ -63,7 +68,7 @@ class Optimizer:
         rate = self._schedule(self._updates)
         layout, decay = self._layout, self._recipe.weight_decay
         for part, of_part in ((slice(layout.decayed), decay), (slice(layout.decayed, layout.trained), 0.0)):
-            vectors = weights[part], gradients[part], *(state[part] for state in self._states)
+            vectors = weights[part], gradients[part], *(state[part] for state in self.vectors)
             self._step(vectors, rate, rescale, of_part)
 
     def _step(self, vectors: Tuple[np.ndarray, ...], rate: float, rescale: float, decay: float) -> None:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+import numpy as np
+
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import PartedBatch
 from ocr_lib.feed.source import Batch
@@ -13,10 +15,11 @@ from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import Arrays, Checkpoint
 from ocr_lib.training.crew import Crew
+from ocr_lib.training.exchange import Alone, Exchange, share_first
 from ocr_lib.training.initial import fill, initial_weights
 from ocr_lib.training.interrupt import StopRequest
 from ocr_lib.training.layout import is_average
-from ocr_lib.training.log import TrainingLog
+from ocr_lib.training.log import Listener
 from ocr_lib.training.means import Means
 from ocr_lib.training.optimizer import Optimizer, clipped
 from ocr_lib.training.progress import Epoch, Progress
@@ -73,6 +76,8 @@ class Trainer:
         Where the run stands: at the beginning, or where the store's run stopped.
     pretrained : Pretrained, optional
         Weights that a new run begins with.
+    exchange : Exchange, optional
+        With the machines that share the run; the first one's store, progress and weights count.
 
     Raises
     ------
@@ -87,13 +92,15 @@ class Trainer:
         store: Store,
         progress: Progress,
         pretrained: Optional[Pretrained] = None,
+        exchange: Optional[Exchange] = None,
     ) -> None:
         self._recipe = crew.recipe
         self._crew = crew
         self._feed = feed
         self._store = store
         self._progress = progress
-        self._log: TrainingLog
+        self._exchange = exchange or Alone()
+        self._log: Listener
         self._figures: Dict[str, float] = {}  # of the last validation, if the network is as it was then
         self._saved_updates = progress.updates
         self._symbol = training_symbol(self._recipe)
@@ -113,12 +120,12 @@ class Trainer:
         """Put a batch through the network and back, and change nothing: shapes fit, and the memory suffices."""
         self._crew.train(next(self._feed.batches), self._progress.updates)
 
-    def run(self, log: TrainingLog, limits: Limits) -> Optional[str]:
+    def run(self, log: Listener, limits: Limits) -> Optional[str]:
         """Train until the recipe's epochs are done, a limit is reached or a signal comes.
 
         Parameters
         ----------
-        log : TrainingLog
+        log : Listener
             What to tell of it.
         limits : Limits
 
@@ -138,29 +145,39 @@ class Trainer:
         with StopRequest() as stop:
             stopped = self._run_epochs(stop, limits)
             if self._saved_updates < self._progress.updates:
-                self._log.saved(self._commit(self._figures, is_best=False))
+                self._commit(self._figures, is_best=False)
         return stopped
 
     def _run_epochs(self, stop: StopRequest, limits: Limits) -> Optional[str]:
-        progress, training = self._progress, self._recipe.training
-        while progress.epoch < training.epochs:
+        while self._progress.epoch < self._recipe.training.epochs:
             whole = self._train_epoch(lambda: bool(stop.signal) or time.monotonic() >= limits.deadline)
-            if stop.signal and not whole:
+            if whole or not self._agreed(bool(stop.signal)):
+                self._validate(whole)
+                if not self._agreed(self._is_over(whole, limits) or bool(stop.signal)):
+                    continue
+            else:
                 self._figures = {}
-                return stop.signal.name
-            self._validate(whole)
-            if self._figures["accuracy"] >= limits.target_accuracy:
-                logger.info("Reached the target accuracy of %g", limits.target_accuracy)
-                return None
-            if not whole or time.monotonic() >= limits.deadline:
-                logger.info("The time budget is used up")
-                return None
-            if 0 < training.patience <= progress.since_best:
-                logger.info("No better validation in %d epochs", progress.since_best)
-                return None
-            if stop.signal:
-                return stop.signal.name
+            return stop.signal.name if stop.signal else None
         return None
+
+    def _is_over(self, whole: bool, limits: Limits) -> bool:
+        """Whether a validation was the last one, and why."""
+        progress, patience = self._progress, self._recipe.training.patience
+        if self._figures["accuracy"] >= limits.target_accuracy:
+            logger.info("Reached the target accuracy of %g", limits.target_accuracy)
+        elif not whole or time.monotonic() >= limits.deadline:
+            logger.info("The time budget is used up")
+        elif 0 < patience <= progress.since_best:
+            logger.info("No better validation in %d epochs", progress.since_best)
+        else:
+            return False
+        return True
+
+    def _agreed(self, answer: bool) -> bool:
+        """Return whether any machine says yes."""
+        answers = np.array([answer], np.float64)
+        self._exchange.sum("answers", answers)
+        return bool(answers[0])
 
     def _begin(self, pretrained: Optional[Pretrained]) -> None:
         """Make the network what the run begins with."""
@@ -169,9 +186,11 @@ class Trainer:
             params = {name.partition(":")[2]: array for name, array in arrays["params"].items()}
             fill(self._weights, params)
             fill(self._optimizer.states, arrays["states"])
-            return
-        fresh = initial_weights(self._recipe)
-        fill(self._weights, pretrained.fitted(fresh, self._recipe.text.alphabet) if pretrained else fresh)
+        else:
+            fresh = initial_weights(self._recipe)
+            fill(self._weights, pretrained.fitted(fresh, self._recipe.text.alphabet) if pretrained else fresh)
+        for number, vector in enumerate([self._crew.state, *self._optimizer.vectors]):
+            share_first(self._exchange, f"state {number}", vector)
 
     def _train_epoch(self, stopping: Callable[[], bool]) -> bool:
         """Train to the end of the epoch; return whether it was reached."""
@@ -185,8 +204,7 @@ class Trainer:
                 asked = time.perf_counter()
                 batch = next(self._feed.batches)
                 waited += time.perf_counter() - asked
-                self._step(batch)
-                if progress.batch < batches_per_epoch and stopping():
+                if self._step(batch, stopping) and progress.batch < batches_per_epoch:
                     break
         finally:
             self._log.end_batches()
@@ -196,9 +214,11 @@ class Trainer:
         self._log.trained(self._means.of_epoch(), time.perf_counter() - began, waited)
         return whole
 
-    def _step(self, batch: PartedBatch) -> None:
+    def _step(self, batch: PartedBatch, stopping: Callable[[], bool]) -> bool:
+        """Train on a batch; return whether a machine wishes to stop."""
         progress = self._progress
-        sums = self._crew.train(batch, progress.updates)
+        sums = self._crew.train(batch, progress.updates, stopping)
+        self._exchange.sum("batch", sums.vector)
         self._means.add(batch.samples, [sums.right, sums.cost])
         progress.batch += 1
         if not math.isfinite(sums.cost):
@@ -209,16 +229,17 @@ class Trainer:
         trained = self._crew.layout.trained
         rescale = clipped(sums.vector[:trained], 1 / batch.samples, self._recipe.training.clip_norm)
         self._optimizer.update(self._crew.state, sums.vector, rescale)
-        self._crew.state[trained:] = sums.vector[trained:]
+        self._crew.state[trained:] = sums.vector[trained : self._crew.layout.size]
         progress.updates += 1
         if self._log.batch(progress.batch, batch.samples, self._means.since_line()):
             self._means.begin_line()
+        return sums.stopping
 
     def _validate(self, whole: bool) -> None:
         progress = self._progress
         samples = self._feed.validation
         parts = list(self._crew.validate(samples, progress.updates))
-        found = validation([text for batch in samples for text in batch.texts], parts)
+        found = validation([text for batch in samples for text in batch.texts], parts, self._exchange)
         self._figures = found.figures
         is_best = self._is_best(found)
         progress.since_best = 0 if is_best else progress.since_best + 1
@@ -226,7 +247,7 @@ class Trainer:
         history = [e for e in progress.history if e.epoch < epoch]
         progress.history = [*history, Epoch(epoch, progress.updates, self._means.of_epoch(), found.figures)]
         if is_best or progress.epoch % self._recipe.training.checkpoint_epochs == 0:
-            self._log.saved(self._commit(self._figures, is_best))
+            self._commit(self._figures, is_best)
         self._log.validated(found, progress.history)
 
     def _is_best(self, found: Validation) -> bool:
@@ -234,12 +255,17 @@ class Trainer:
         figures = found.figures
         return best is None or (figures["accuracy"], -figures["cer"]) > (best.metrics["accuracy"], -best.metrics["cer"])
 
-    def _commit(self, figures: Dict[str, float], is_best: bool) -> Path:
+    def _commit(self, figures: Dict[str, float], is_best: bool) -> None:
+        """Write a checkpoint, on the first machine."""
+        self._saved_updates = self._progress.updates
+        if self._exchange.share.rank:
+            return
         self._progress.sums = self._means.sums if self._progress.batch else []
         network = self.checkpoint()
         params = {f"arg:{name}": array for name, array in network.arg_params.items()}
         params.update((f"aux:{name}", array) for name, array in network.aux_params.items())
         states = {name: mx.nd.array(array) for name, array in self._optimizer.states.items()}
         arrays = {"params": params, "states": states}
-        self._saved_updates = self._progress.updates
-        return self._store.commit(self._recipe, self._symbol, arrays, self._progress, figures, is_best)
+        path = self._store.commit(self._recipe, self._symbol, arrays, self._progress, figures, is_best)
+        if self._progress.updates:
+            self._log.saved(path)

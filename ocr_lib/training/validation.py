@@ -1,9 +1,12 @@
 """Figures of a network on a fixed set of samples."""
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
 
 from ocr_lib.recognize.evaluation import Confusion, confusions
-from ocr_lib.recognize.metrics import evaluate
+from ocr_lib.recognize.metrics import MEASURES, rates, scores
+from ocr_lib.training.exchange import Exchange
 from ocr_lib.training.part import Figures
 
 
@@ -26,14 +29,30 @@ class Validation(NamedTuple):
     examples: List[Tuple[str, str]]
 
 
-def validation(references: List[str], parts: Sequence[Figures], num_examples: int = 3) -> Validation:
-    """Return what the parts of a validation set come to, of which `references` are the texts."""
+def validation(
+    references: List[str], parts: Sequence[Figures], exchange: Optional[Exchange] = None, num_examples: int = 3
+) -> Validation:
+    """Return what the parts of a validation set come to.
+
+    Parameters
+    ----------
+    references : list of str
+        Texts of the samples.
+    parts : sequence of Figures
+        What the network made of them.
+    exchange : Exchange, optional
+        With machines that have the rest of the set: figures are of the whole, confusions and examples of what is here.
+    """
     hypotheses = [text for part in parts for text in part.texts]
-    figures = evaluate(references, hypotheses)
-    figures.update(
-        loss=sum(part.cost for part in parts) / len(references),
-        blank=sum(part.blanks for part in parts) / len(references),
-    )
+    sums = np.zeros((len(MEASURES) + 2, 2))
+    if references:
+        sums[:-2] = scores(references, hypotheses)
+        sums[-2] = sum(part.cost for part in parts), len(references)
+        sums[-1] = sum(part.blanks for part in parts), len(references)
+    if exchange:
+        exchange.sum("validation", sums.reshape(-1))
+    figures = rates(sums[:-2])
+    figures.update((name, float(total / weight)) for name, (total, weight) in zip(("loss", "blank"), sums[-2:]))
     spread = [len(references) * i // num_examples for i in range(min(num_examples, len(references)))]
     examples = [(references[i], hypotheses[i]) for i in spread]
     return Validation(figures, confusions(references, hypotheses), examples)
