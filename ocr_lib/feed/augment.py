@@ -1,6 +1,6 @@
 """Training images changed at random, as other scans of the same text would differ."""
 
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -29,7 +29,9 @@ class _Draws(NamedTuple):
     noise: float
 
 
-def augment(image: np.ndarray, recipe: AugmentationRecipe, generator: np.random.Generator) -> np.ndarray:
+def augment(
+    image: np.ndarray, recipe: AugmentationRecipe, generator: np.random.Generator, stretch: Optional[float] = None
+) -> np.ndarray:
     """Change a training image at random: its geometry, stroke width, sharpness, contrast and noise, in this order.
 
     From `generator` comes one number for each choice, whatever the recipe says, and a key. Displacements and noise
@@ -45,6 +47,8 @@ def augment(image: np.ndarray, recipe: AugmentationRecipe, generator: np.random.
         and dilation say how many images get thinner or thicker strokes.
     generator : numpy.random.Generator
         The same state gives the same image.
+    stretch : float, optional
+        By how much it is stretched along the line, in place of a number within the recipe's scale.
 
     Returns
     -------
@@ -53,8 +57,10 @@ def augment(image: np.ndarray, recipe: AugmentationRecipe, generator: np.random.
     """
     draws = _Draws(*generator.random(len(_Draws._fields)).tolist())
     key = int(generator.integers(1 << 63))
-    if recipe.scale or recipe.shear or recipe.shift or recipe.elastic:
-        image = _warp(image, recipe, draws, key)
+    if stretch is None:
+        stretch = 1 + _either_way(recipe.scale, draws.scale)
+    if stretch != 1 or recipe.shear or recipe.shift or recipe.elastic:
+        image = _warp(image, recipe, stretch, draws, key)
     if draws.stroke < recipe.erosion:
         image = _blend(image, cv2.dilate(image, _STROKE_EDGE), draws.stroke_share)
     elif draws.stroke >= 1 - recipe.dilation:
@@ -79,10 +85,10 @@ def _either_way(limit: float, draw: float) -> float:
     return limit * (2 * draw - 1)
 
 
-def _warp(image: np.ndarray, recipe: AugmentationRecipe, draws: _Draws, key: int) -> np.ndarray:
+def _warp(image: np.ndarray, recipe: AugmentationRecipe, stretch: float, draws: _Draws, key: int) -> np.ndarray:
     # Once for all: each interpolation blurs. Where a pixel comes from is found backwards, from the image to be.
     height, width = image.shape
-    new_width = max(1, round(width * (1 + _either_way(recipe.scale, draws.scale))))
+    new_width = max(1, round(width * stretch))
     slant = _either_way(recipe.shear, draws.shear)
     rows = np.arange(height, dtype=np.float32)[:, None]
     x: np.ndarray = np.arange(new_width, dtype=np.float32) + np.float32(slant) * (rows - np.float32((height - 1) / 2))

@@ -4,10 +4,10 @@ import hashlib
 from typing import List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
-from msgspec.structs import replace
 
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.feed.augment import augment
+from ocr_lib.feed.order import EpochOrder, validation_order
 from ocr_lib.feed.source import Batch, Task
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.augmentation import AugmentationRecipe
@@ -16,10 +16,9 @@ from ocr_lib.recognize.ctc import required_steps
 from ocr_lib.sets.labelled import Dataset
 
 FILES_PER_TASK = 64
-# Random numbers are Philox's, whose keys are (seed, what for): 1 + epoch for the order of an epoch's samples.
+# Random numbers are Philox's, whose keys are (seed, what for); see `ocr_lib.feed.order` too.
 _HOLDING_OUT = 0
 _AUGMENTATION = 2**63
-_BATCHES_SORTED = 8
 
 
 class Subset(NamedTuple):
@@ -96,7 +95,7 @@ class Inspector:
 class DiskSource:
     """Samples from disk, by split and index.
 
-    Training samples come in another order in every epoch, and where widths differ those of a batch are alike.
+    Training samples come in the order that `EpochOrder` gives each epoch, those to validate on from narrow to wide.
 
     Parameters
     ----------
@@ -107,77 +106,49 @@ class DiskSource:
     def __init__(self, recipe: Recipe, train: Subset, validation: Subset) -> None:
         self._recipe = recipe
         self._preparation = Preparation.of(recipe)
-        self._subsets = {"train": train, "validation": validation}
-        self._without_scale = replace(recipe.augmentation, scale=0.0)
-        self._validation_order = np.argsort(validation.widths, kind="stable")
-        self._epoch = -1
-        self._order: np.ndarray
+        self._train, self._validation = train, validation
+        self._epochs = EpochOrder(recipe, train.widths)
+        self._validation_order = validation_order(validation.widths)
 
     def __call__(self, task: Task) -> Batch:
         """Return the samples of a split with these indices, all of one epoch."""
         split, indices = task
-        subset = self._subsets[split]
-        epoch, start = divmod(indices.start, len(subset.indices))
-        places = self._train_order(epoch) if split == "train" else self._validation_order
+        return self._training(indices) if split == "train" else self._validating(indices)
+
+    def _training(self, indices: range) -> Batch:
+        count = len(self._train.indices)
+        number, start = divmod(indices.start, count)
+        epoch = self._epochs(number)
         images, texts = [], []
-        for sample, place in zip(indices, places[start : start + len(indices)].tolist()):
-            index = subset.indices[place]
-            texts.append(subset.dataset.item(index).text)
-            image = self._preparation.prepare(subset.dataset.read(index))
-            images.append(self._augmented(image, texts[-1], sample) if split == "train" else image)
-        padded, widths = pad(images)
-        return Batch(padded, texts, widths)
+        for place in epoch.order[start : start + len(indices)].tolist():
+            image, text = self._sample(self._train, place)
+            images.append(self._augmented(image, text, number * count + place, float(epoch.stretches[place])))
+            texts.append(text)
+        return _batch(images, texts)
 
-    def _train_order(self, epoch: int) -> np.ndarray:
-        if epoch != self._epoch:
-            training = self._recipe.training
-            widths = self._subsets["train"].widths
-            if epoch < training.sorted_epochs:
-                self._order = np.argsort(widths, kind="stable")
-            else:
-                philox = np.random.Philox(key=[self._recipe.seed, 1 + epoch])
-                self._order = batch_order(widths, training.batch_size, np.random.Generator(philox))
-            self._epoch = epoch
-        return self._order
+    def _validating(self, indices: range) -> Batch:
+        places = self._validation_order[indices.start : indices.stop].tolist()
+        images, texts = zip(*(self._sample(self._validation, place) for place in places))
+        return _batch(images, list(texts))
 
-    def _augmented(self, image: np.ndarray, text: str, sample: int) -> np.ndarray:
+    def _sample(self, subset: Subset, place: int) -> Tuple[np.ndarray, str]:
+        index = subset.indices[place]
+        return self._preparation.prepare(subset.dataset.read(index)), subset.dataset.item(index).text
+
+    def _augmented(self, image: np.ndarray, text: str, sample: int, stretch: float) -> np.ndarray:
         recipe = self._recipe
         if recipe.augmentation == AugmentationRecipe():
             return image
         # Philox counts blocks of numbers: each sample has 2**64 of them for itself.
         philox = np.random.Philox(key=[recipe.seed, _AUGMENTATION], counter=[0, sample, 0, 0])
-        state = philox.state
-        changed = augment(image, recipe.augmentation, np.random.Generator(philox))
-        if recipe.image.width is not None:
-            return self._preparation.resized(changed)
-        if required_steps(text) > self._preparation.steps(changed.shape[1]):  # squeezed too much
-            philox.state = state
-            changed = augment(image, self._without_scale, np.random.Generator(philox))
-        return changed
+        if recipe.image.width is None:
+            steps = self._preparation.steps(round(image.shape[1] * stretch))
+            if required_steps(text) > steps:  # squeezed too much
+                stretch = 1.0
+        changed = augment(image, recipe.augmentation, np.random.Generator(philox), stretch)
+        return changed if recipe.image.width is None else self._preparation.resized(changed)
 
 
-def batch_order(widths: np.ndarray, batch_size: int, generator: np.random.Generator) -> np.ndarray:
-    """Return a random order of samples in which each batch has like widths; an incomplete batch comes last.
-
-    Parameters
-    ----------
-    widths : numpy.ndarray
-        (N,) int.
-    batch_size : int
-    generator : numpy.random.Generator
-
-    Returns
-    -------
-    numpy.ndarray
-        (N,) int, a permutation.
-    """
-    order = generator.permutation(len(widths))
-    if len(np.unique(widths)) == 1:
-        return order
-    whole = len(order) // batch_size * batch_size
-    window = batch_size * _BATCHES_SORTED
-    for start in range(0, whole, window):
-        part = order[start : min(start + window, whole)]
-        part[:] = part[np.argsort(widths[part], kind="stable")]
-    batches = generator.permutation(order[:whole].reshape(-1, batch_size))
-    return np.concatenate([batches.ravel(), order[whole:]])
+def _batch(images: Sequence[np.ndarray], texts: List[str]) -> Batch:
+    padded, widths = pad(images)
+    return Batch(padded, texts, widths)

@@ -31,7 +31,7 @@ class TextBatch(mx.io.DataBatch):
     widths: np.ndarray
 
 
-_ROUND_TO = 32
+_SHAPES_PER_OCTAVE = 32
 _UNLIMITED = sys.maxsize
 
 Batches = Union[Sequence[Batch], Callable[[int, int], Iterator[Batch]]]
@@ -52,7 +52,7 @@ class Feeder:
         self._least_rows = least_rows
         self._has_widths = recipe.image.width is None
         least = max(recipe.text.max_length, least_size(recipe.network.shrinkage(0)))
-        self._full_width = recipe.image.width or -(-least // _ROUND_TO) * _ROUND_TO
+        self._full_width = recipe.image.width or _round_up(least)
 
     def fed(self, batch: Batch) -> TextBatch:
         """Return a batch as a Module takes it."""
@@ -85,13 +85,19 @@ class Feeder:
         image = self.recipe.image
         images = batch.images
         if self._has_widths:  # few different shapes are bound faster, and take less memory
-            behind = -images.shape[2] % _ROUND_TO
+            behind = _round_up(images.shape[2]) - images.shape[2]
             images = np.pad(images, [(0, 0), (0, 0), (0, behind)])
         return normalise(images, image.mean, image.scale, batch.widths)
 
     def _label_width(self, width: int) -> int:
         """Return L: MXNet's loss takes no more characters than time steps, and no label of the batch has more."""
         return min(self.recipe.text.max_length, shrunk(width, self.recipe.network.shrinkage(0)))
+
+
+def _round_up(width: int) -> int:
+    """Return a width that is at most a 32nd larger, of which there are few."""
+    step = max(1, (1 << (width - 1).bit_length()) // 2 // _SHAPES_PER_OCTAVE)
+    return -(-width // step) * step
 
 
 class OCRIter(mx.io.DataIter):

@@ -11,6 +11,7 @@ from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Bounds, even_bounds
 from ocr_lib.feed.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
+from ocr_lib.feed.order import EpochOrder, validation_bounds
 from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import sha256
@@ -46,6 +47,8 @@ class Plan(NamedTuple):
     description : str
     bounds : callable
         Where the parts of an epoch's batches begin and end, see `ocr_lib.feed.batches.Bounds`.
+    validation_bounds : numpy.ndarray
+        (B, 2) int: where the batches to validate on begin and end.
     """
 
     recipe: Recipe
@@ -56,6 +59,7 @@ class Plan(NamedTuple):
     data: str
     description: str
     bounds: Bounds
+    validation_bounds: np.ndarray
 
     def start_workers(self, num_proc: Optional[int] = None) -> OrderedPool[Task, Batch]:
         """Start processes that make its batches, and give way to the network; as many as it takes if left out."""
@@ -91,6 +95,8 @@ def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
         If there are no such fonts, or the longest texts don't fit into the network's time steps.
     """
     _check_room(recipe)
+    training = recipe.training
+    bounds = even_bounds(training.epoch_size, training.batch_size, training.parts)
     fonts = find_fonts(Path(path), recipe.text.alphabet, recipe.captcha.font_sizes)
     return Plan(
         recipe,
@@ -100,7 +106,8 @@ def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
         {font.name: sha256(font) for font in fonts},
         "",
         "fonts: " + ", ".join(font.stem for font in fonts),
-        _even(recipe),
+        lambda epoch: bounds,
+        even_bounds(training.validation_size, -(-training.batch_size // training.parts), 1),
     )
 
 
@@ -157,6 +164,7 @@ def plan_disk(
         logger.warning("Only validation labels have %s: these will count as errors", ", ".join(map(repr, unknown)))
     sizes = [("training.epoch_size", len(train.indices)), ("training.validation_size", len(validation.indices))]
     recipe = override(recipe, sizes)
+    orders = EpochOrder(recipe, train.widths)
     return Plan(
         recipe,
         options.train,
@@ -166,14 +174,9 @@ def plan_disk(
         f"{train.digest()} {validation.digest()}",
         f"{len(train.indices)} samples of {options.train}, {len(validation.indices)} to validate on, "
         f"{len(recipe.text.alphabet)} characters",
-        _even(recipe),
+        lambda epoch: orders(epoch).bounds,
+        validation_bounds(recipe, validation.widths),
     )
-
-
-def _even(recipe: Recipe) -> Bounds:
-    training = recipe.training
-    bounds = even_bounds(training.epoch_size, training.batch_size, training.parts)
-    return lambda epoch: bounds
 
 
 def _open(path: Path, options: DiskOptions) -> Dataset:

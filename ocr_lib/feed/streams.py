@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Union
 
-from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Portion, Share, batch_ranges, even_bounds, portions
+from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Portion, Share, batch_ranges, portions
 from ocr_lib.feed.iterator import OCRIter
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.feed.source import Batch, Task
@@ -135,10 +135,8 @@ def training_parts(
 
 def validation_batches(plan: Plan, pool: Pool, share: Share = EVERYTHING) -> List[Batch]:
     """Return the samples that a network is validated on, or this machine's share of them."""
-    training = plan.recipe.training
-    bounds = even_bounds(training.validation_size, training.batch_size, training.parts).tolist()
-    parts = [range(start, stop) for cuts in bounds for start, stop in zip(cuts, cuts[1:]) if start < stop]
-    return list(pool.map(("validation", parts[number]) for number in share.of(len(parts))))
+    bounds = plan.validation_bounds.tolist()
+    return list(pool.map(("validation", range(*bounds[number])) for number in share.of(len(bounds))))
 
 
 def validation_iterator(plan: Plan, batches: List[Batch], least_rows: int = 1) -> OCRIter:

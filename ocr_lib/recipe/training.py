@@ -1,6 +1,6 @@
 """The part of a recipe that says how a network is trained."""
 
-from typing import Literal
+from typing import Literal, Optional
 
 from msgspec import Meta
 from typing_extensions import Annotated
@@ -24,6 +24,9 @@ class TrainingRecipe(Part, frozen=True):
         Samples of a batch, and into how many parts it is cut. Each is computed on its own, by one core, and batch
         normalisation knows of no other (ghost batches: Hoffer et al. 2017); the parts' gradients are summed in their
         order. So the result does not depend on how many cores there are, of which as many are used as there are parts.
+    batch_width : int, optional
+        Where the width of images is not fixed, a batch has about the area of `batch_size` images of this width, in
+        pixels, however many it has; of the training set's mean width if left out.
     sorted_epochs : int
         In so many epochs at the beginning, samples from disk come from the narrowest to the widest, not at random.
     patience : int
@@ -46,6 +49,7 @@ class TrainingRecipe(Part, frozen=True):
     clip_norm: NonNegative = 0.0
     batch_size: Count = 128
     parts: Count = 1
+    batch_width: Optional[Count] = None
     epochs: Count = 100
     epoch_size: Count = 30000
     validation_size: Count = 3000

@@ -9,9 +9,9 @@ from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Share
 from ocr_lib.installation import how_to_install
 from ocr_lib.mx import mx
+from ocr_lib.training.heartbeats import Heartbeats, prepare
+from ocr_lib.training.server import VARIABLES
 from ocr_lib.training.watch import Watch
-
-_VARIABLES = ("DMLC_ROLE", "DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER", "DMLC_NUM_SERVER")
 
 
 class ParameterServer:
@@ -31,15 +31,17 @@ class ParameterServer:
     """
 
     def __init__(self, kind: str) -> None:
-        missing = [name for name in _VARIABLES if not os.environ.get(name)]
+        missing = [name for name in VARIABLES if not os.environ.get(name)]
         if missing:
             raise OCRError(
                 f"--kv-store {kind}: {', '.join(missing)} are not set: start it by lstm_ocr_launch.py -n WORKERS -- "
                 "lstm_ocr_train.py ..., or see docs/machines.md"
             )
         self._watch = Watch()
-        with self._watch.waiting(starting=True):
+        prepare()
+        with self._watch.waiting(starting=True), _ending_by_interrupt():
             self._store = mx.kv.create(kind)
+        self._watch.lost = Heartbeats(self._store).lost
         self._wait_at_end(False)  # a process that fails shall not wait for the others
         self.share = self._watch.share = Share(self._store.rank, self._store.num_workers)
         self._buffers: Dict[str, mx.nd.NDArray] = {}
@@ -62,6 +64,7 @@ class ParameterServer:
         """Wait until all others are here too, and let the servers end."""
         with self._watch.waiting():
             self._wait_at_end(True)
+            self._watch.lost = lambda: None
             del self._store
 
     def _wait_at_end(self, waits: bool) -> None:
