@@ -31,7 +31,7 @@ class TextBatch(mx.io.DataBatch):
     widths: np.ndarray
 
 
-_SHAPES_PER_OCTAVE = 32
+_LEAST_STEP, _STEPS = 8, 64
 _UNLIMITED = sys.maxsize
 
 Batches = Union[Sequence[Batch], Callable[[int, int], Iterator[Batch]]]
@@ -95,8 +95,8 @@ class Feeder:
 
 
 def _round_up(width: int) -> int:
-    """Return a width that is at most a 32nd larger, of which there are few."""
-    step = max(1, (1 << (width - 1).bit_length()) // 2 // _SHAPES_PER_OCTAVE)
+    """Return a width of which there are few, larger by less than 8 pixels or a 32nd."""
+    step = max(_LEAST_STEP, (1 << (width - 1).bit_length()) // _STEPS)
     return -(-width // step) * step
 
 
