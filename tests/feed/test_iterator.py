@@ -6,10 +6,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ocr_lib.feed.iterator import OCRIter, endless_ranges, epoch_ranges
+from ocr_lib.feed.iterator import OCRIter
 from ocr_lib.feed.source import Batch
 from ocr_lib.mx import mx
 from ocr_lib.recipe.recipe import Recipe
@@ -158,37 +156,3 @@ def test_a_module_can_be_fed_with_it(least_rows):
     iterator.reset()
     expected = [batch.data[0].asnumpy().sum((1, 2)).mean() for batch in iterator]
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
-
-
-SIZES = st.tuples(st.integers(1, 200), st.integers(1, 60))
-
-
-@settings(deadline=None)
-@given(SIZES)
-def test_an_epoch_covers_every_index_once(sizes):
-    epoch_size, batch_size = sizes
-    ranges = list(epoch_ranges(epoch_size, batch_size))
-    assert [index for one in ranges for index in one] == list(range(epoch_size))
-    assert [len(one) for one in ranges[:-1]] == [batch_size] * (len(ranges) - 1)
-    assert 1 <= len(ranges[-1]) <= batch_size
-
-
-@settings(deadline=None)
-@given(SIZES, st.integers(0, 1000), st.integers(1, 4))
-def test_epochs_follow_one_another_without_gap(sizes, epoch, count):
-    epoch_size, batch_size = sizes
-    per_epoch = len(list(epoch_ranges(*sizes)))
-    ranges = list(itertools.islice(endless_ranges(epoch_size, batch_size, epoch), per_epoch * count))
-    drawn = [index for one in ranges for index in one]
-    assert drawn == list(range(epoch * epoch_size, (epoch + count) * epoch_size))
-    assert max(map(len, ranges)) <= batch_size
-
-
-@settings(deadline=None)
-@given(SIZES, st.integers(0, 5), st.data())
-def test_a_stream_can_be_resumed_at_any_batch(sizes, epoch, data):
-    per_epoch = len(list(epoch_ranges(*sizes)))
-    done = data.draw(st.integers(0, per_epoch))
-    undisturbed = endless_ranges(*sizes)
-    rest = itertools.islice(undisturbed, epoch * per_epoch + done, epoch * per_epoch + done + 2 * per_epoch)
-    assert list(itertools.islice(endless_ranges(*sizes, epoch, done), 2 * per_epoch)) == list(rest)

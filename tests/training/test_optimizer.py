@@ -1,26 +1,28 @@
+"""The schedule of the learning rate, and optimizers beside MXNet's own."""
+
 import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from ocr_lib.mx import mx
-from ocr_lib.net.build import training_symbol
-from ocr_lib.training.optimizer import (
-    clip_gradients,
-    init_optimizer,
-    make_schedule,
-    optimizer_states,
-    restore_states,
-)
+from ocr_lib.training.layout import Layout
+from ocr_lib.training.optimizer import Optimizer, clipped, make_schedule
 from tests.toy import toy_recipe
 
 EPOCH = 10  # updates
+STEPS = 5
+
+
+def training_of(**settings):
+    return toy_recipe(*((f"training.{key}", value) for key, value in settings.items())).training
 
 
 def rate(update, **settings):
-    settings = {"epoch_size": EPOCH * 4, "batch_size": 4, "learning_rate": 1.0, **settings}
-    recipe = toy_recipe(*((f"training.{key}", value) for key, value in settings.items()))
-    return make_schedule(recipe.training)(update)
+    return make_schedule(training_of(learning_rate=1.0, **settings), EPOCH)(update)
 
 
 @pytest.mark.parametrize(
@@ -44,63 +46,105 @@ def test_learning_rate(settings, update, expected):
     assert rate(update, **settings) == pytest.approx(expected, abs=1e-9)
 
 
-def module_after(recipe, contexts, steps=1, states=None, updates=0, params=None, clip=0.0):
-    """Train a Module for some steps on fixed data; return it and its optimizer."""
-    batch = recipe.training.batch_size
+class OfMXNet:
+    """MXNet's optimizer of a recipe, array by array."""
+
+    def __init__(self, training, layout, updates):
+        self._layout = layout
+        self._names = list(layout.views(np.zeros(layout.trained)))
+        options = {"momentum": training.momentum} if training.optimizer == "sgd" else {}
+        self._optimizer = mx.optimizer.create(
+            training.optimizer,
+            learning_rate=training.learning_rate,
+            lr_scheduler=make_schedule(training, EPOCH),
+            wd=training.weight_decay,
+            begin_num_update=updates,
+            param_idx2name=dict(enumerate(self._names)),
+            **options,
+        )
+        self._updater = mx.optimizer.get_updater(self._optimizer)
+
+    def update(self, weights, gradients, rescale):
+        self._optimizer.rescale_grad = rescale
+        for index, name in enumerate(self._names):
+            array = mx.nd.array(self._layout.views(weights)[name])
+            self._updater(index, mx.nd.array(self._layout.views(gradients)[name]), array)
+            self._layout.views(weights)[name][...] = array.asnumpy()
+
+    @property
+    def states(self):
+        found = {}
+        for index, name in enumerate(self._names):
+            state = self._updater.states[index]
+            state = state if isinstance(state, tuple) else (state,)
+            found.update((f"{name}:{k}", array.asnumpy()) for k, array in enumerate(state))
+        return found
+
+
+@pytest.mark.parametrize("updates", [0, 13])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"optimizer": "sgd", "momentum": 0.5, "schedule": "step", "step_epochs": 1, "learning_rate": 0.5},
+        {"optimizer": "adam"},
+        {"optimizer": "adam", "schedule": "cosine", "epochs": 3, "warmup": 1.5},
+    ],
+)
+def test_steps_are_those_of_mxnet(settings, weight_decay, updates):
+    recipe = toy_recipe()
+    training = training_of(weight_decay=weight_decay, **settings)
+    layout = Layout(recipe)
     rng = np.random.default_rng(0)
-    data = mx.nd.array(rng.random((batch, recipe.image.width, recipe.image.height)))
-    label = mx.nd.array(rng.integers(1, 3, (batch, 2)))
-    module = mx.mod.Module(training_symbol(recipe), label_names=["label"], context=contexts)
-    module.bind([mx.io.DataDesc("data", data.shape)], [mx.io.DataDesc("label", label.shape)])
-    mx.random.seed(0)
-    module.init_params(mx.init.Xavier())
-    if params:
-        module.set_params(*params)
-    optimizer = init_optimizer(module, recipe.training, updates)
-    if states:
-        restore_states(module, states)
-    for _ in range(steps):
-        module.forward_backward(mx.io.DataBatch([data], [label]))
-        if clip:
-            clip_gradients(module, clip, optimizer.rescale_grad)
-        module.update()
-    return module
-
-
-def values(module):
-    return {name: array.asnumpy() for params in module.get_params() for name, array in params.items()}
+    ours = rng.normal(size=layout.size).astype(np.float32)
+    theirs, averages = ours.copy(), ours[layout.trained :].copy()
+    optimizer, reference = (
+        kind(training, layout, *rest) for kind, *rest in ((Optimizer, EPOCH, updates), (OfMXNet, updates))
+    )
+    for step in range(STEPS):
+        gradients = rng.normal(scale=8, size=layout.size).astype(np.float32)
+        rescale = 1 / (8 - step)
+        optimizer.update(ours, gradients, rescale)
+        reference.update(theirs, gradients, rescale)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(ours[layout.trained :], averages)
+    assert optimizer.states.keys() == reference.states.keys()
+    for name, state in reference.states.items():
+        np.testing.assert_allclose(optimizer.states[name], state, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_states_and_update_count_carry_an_optimizer_on(optimizer):
-    recipe = toy_recipe(("training.optimizer", optimizer), ("training.momentum", 0.9), ("training.schedule", "cosine"))
-    whole = module_after(recipe, mx.cpu(), steps=6)
-    first = module_after(recipe, mx.cpu(), steps=3)
-    states = {name: array.copy() for name, array in optimizer_states(first).items()}
-    second = module_after(recipe, mx.cpu(), 3, states, updates=3, params=first.get_params())
-    without = module_after(recipe, mx.cpu(), 3, None, updates=3, params=first.get_params())
-    np.testing.assert_array_equal(values(second)["pred_fc_weight"], values(whole)["pred_fc_weight"])
-    assert not np.array_equal(values(without)["pred_fc_weight"], values(whole)["pred_fc_weight"])
+    training, layout = training_of(optimizer=optimizer, schedule="cosine"), Layout(toy_recipe())
+    gradients = np.random.default_rng(0).normal(size=(6, layout.size)).astype(np.float32)
+
+    def after(optimizer, weights, steps):
+        for step in steps:
+            optimizer.update(weights, gradients[step], 1.0)
+        return weights.copy()
+
+    whole = after(Optimizer(training, layout, EPOCH), np.ones(layout.size, np.float32), range(6))
+    first = Optimizer(training, layout, EPOCH)
+    amid = after(first, np.ones(layout.size, np.float32), range(3))
+    second, without = (Optimizer(training, layout, EPOCH, 3) for _ in range(2))
+    for name, array in first.states.items():
+        second.states[name][...] = array
+    np.testing.assert_array_equal(after(second, amid.copy(), range(3, 6)), whole)
+    assert not np.array_equal(after(without, amid.copy(), range(3, 6)), whole)
 
 
-def test_two_devices_train_like_one():
-    # No convolutions: batch normalisation sees half a batch on each device.
-    recipe = toy_recipe(("training.optimizer", "sgd"), ("network.convolutions", []))
-    one, two = (module_after(recipe, contexts, 3, clip=0.5) for contexts in (mx.cpu(), [mx.cpu(0), mx.cpu(1)]))
-    for name, value in values(one).items():
-        np.testing.assert_allclose(values(two)[name], value, atol=1e-6, err_msg=name)
+VECTORS = arrays.arrays(np.float32, st.integers(0, 40), elements=st.floats(-1e4, 1e4, width=32))
 
 
-@pytest.mark.parametrize("max_norm", [0.01, 1e6])
-def test_clipping_bounds_the_global_norm_and_keeps_the_direction(max_norm):
-    recipe = toy_recipe(("training.optimizer", "sgd"), ("training.learning_rate", 1.0), ("training.momentum", 0.0))
-    start = values(module_after(recipe, mx.cpu(), steps=0))
-    free, clipped = (module_after(recipe, mx.cpu(), clip=norm) for norm in (0.0, max_norm))
-    names = free.symbol.list_arguments()[1:]
-    steps = [
-        np.concatenate([(values(module)[name] - start[name]).ravel() for name in names if name != "label"])
-        for module in (free, clipped)
-    ]
-    norms = [np.linalg.norm(step) for step in steps]
-    assert norms[1] == pytest.approx(min(max_norm, norms[0]), rel=1e-4)
-    assert steps[0] @ steps[1] / (norms[0] * norms[1]) == pytest.approx(1, abs=1e-4)
+@given(VECTORS, st.floats(0.01, 1), st.floats(0.01, 100))
+def test_clipping_bounds_the_norm(gradients, rescale, max_norm):
+    norm = np.linalg.norm(rescale * gradients.astype(np.float64))
+    factor = clipped(gradients, rescale, max_norm)
+    assert 0 < factor <= rescale * (1 + 1e-12)
+    assert factor * np.linalg.norm(gradients.astype(np.float64)) == pytest.approx(min(norm, max_norm), rel=1e-9)
+
+
+@given(VECTORS, st.floats(0.01, 1))
+def test_a_norm_of_0_clips_nothing(gradients, rescale):
+    assert clipped(gradients, rescale, 0.0) == rescale
