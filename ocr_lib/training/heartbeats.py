@@ -2,15 +2,16 @@
 
 import ctypes
 import os
-from typing import Any, Optional
+from typing import Any, List
 
 from ocr_lib.mx import mx
 
 INTERVAL_S = 1
-GONE_S = 10
+GONE_S = 8
 _SCHEDULER = 1  # ps-lite's numbers of processes
 _FIRST_SERVER, _FIRST_WORKER = 8, 9
-_THE_SCHEDULER = "the scheduler, which is gone or has ended because another was: then its output says which"
+_THE_SCHEDULER = "the scheduler"
+_WHY = ("killed, failed, stopped or cut off", "gone itself, or it ended because another was: its output says who")
 _CONNECTED = -(10**6)  # a time so long ago that nobody who is connected has been heard of since
 
 
@@ -32,7 +33,9 @@ class Heartbeats:
         self._store = store
         if os.environ["DMLC_ROLE"] == "scheduler":
             counts = int(os.environ["DMLC_NUM_WORKER"]), int(os.environ["DMLC_NUM_SERVER"])
-            self._watched = {_FIRST_WORKER + 2 * rank: f"rank {rank}" for rank in range(counts[0])}
+            ranks = os.environ.get("OCR_RANKS", "").split(",")  # of ps-lite's workers, where these have others
+            ranks = ranks if len(ranks) == counts[0] and all(ranks) else [*map(str, range(counts[0]))]
+            self._watched = {_FIRST_WORKER + 2 * number: f"rank {rank}" for number, rank in enumerate(ranks)}
             self._watched.update({_FIRST_SERVER + 2 * rank: f"server {rank}" for rank in range(counts[1])})
         else:
             self._watched = {_SCHEDULER: _THE_SCHEDULER}
@@ -41,9 +44,12 @@ class Heartbeats:
         """Tell whether all have found each other."""
         return any(self._is_lost(number, _CONNECTED) for number in self._watched)
 
-    def lost(self) -> Optional[str]:
-        """Return who has not been heard of, if anybody."""
-        return ", ".join(who for number, who in self._watched.items() if self._is_lost(number, GONE_S)) or None
+    def lost(self) -> str:
+        """Return who has not been heard of, or nothing."""
+        return ", ".join(f"{who} ({_WHY[who == _THE_SCHEDULER]})" for who in self._lost())
+
+    def _lost(self) -> List[str]:
+        return [who for number, who in self._watched.items() if self._is_lost(number, GONE_S)]
 
     def _is_lost(self, number: int, seconds: int) -> bool:
         count = ctypes.c_int()

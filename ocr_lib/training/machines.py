@@ -1,7 +1,10 @@
 """Machines that share a run, connected by MXNet's parameter servers or by Horovod."""
 
 import os
-from typing import Dict
+import signal
+import threading
+from contextlib import contextmanager
+from typing import Dict, Iterator, Set
 
 import numpy as np
 
@@ -10,6 +13,7 @@ from ocr_lib.feed.batches import Share
 from ocr_lib.installation import how_to_install
 from ocr_lib.mx import mx
 from ocr_lib.training.heartbeats import Heartbeats, prepare
+from ocr_lib.training.interrupt import STOP_SIGNALS
 from ocr_lib.training.server import VARIABLES
 from ocr_lib.training.watch import Watch
 
@@ -39,19 +43,19 @@ class ParameterServer:
             )
         self._watch = Watch()
         prepare()
-        with self._watch.waiting(starting=True), _ending_by_interrupt():
+        with self._watch.waiting(starting=True), _stoppable():
             self._store = mx.kv.create(kind)
-        self._watch.lost = Heartbeats(self._store).lost
+        self._watch.ask(Heartbeats(self._store).lost)
         self._wait_at_end(False)  # a process that fails shall not wait for the others
-        self.share = self._watch.share = Share(self._store.rank, self._store.num_workers)
         self._buffers: Dict[str, mx.nd.NDArray] = {}
+        self.share = self._watch.share = self._find_share()
 
     def sum(self, name: str, vector: np.ndarray) -> None:
         """Make a vector the sum of all machines' vectors of that name; see `ocr_lib.training.exchange.Exchange`."""
         starting = name not in self._buffers
         with self._watch.waiting(starting):
             if starting:
-                dtype = vector.dtype if self.share.size <= 2 else np.float64
+                dtype = vector.dtype if self._store.num_workers <= 2 else np.float64
                 self._buffers[name] = mx.nd.zeros(vector.shape, dtype=dtype)
                 self._store.init(name, self._buffers[name])
             buffer = self._buffers[name]
@@ -62,10 +66,22 @@ class ParameterServer:
 
     def close(self) -> None:
         """Wait until all others are here too, and let the servers end."""
-        with self._watch.waiting():
+        with self._watch.waiting(starting=True):  # the first machine may have a model to export
             self._wait_at_end(True)
-            self._watch.lost = lambda: None
+            self._watch.ask()
             del self._store
+
+    def _find_share(self) -> Share:
+        """Return which machine this is: what ps-lite says hangs on addresses, so the environment may say another."""
+        share = Share(self._store.rank, self._store.num_workers)
+        text = os.environ.get("OCR_RANK", "")
+        share = Share(int(text) if text.isdigit() else share.rank, share.size)
+        taken = np.zeros(share.size + 1)
+        taken[min(share.rank, share.size)] = 1
+        self.sum("ranks", taken)
+        if (taken[:-1] != 1).any():
+            raise OCRError(f"OCR_RANK={text}: the ranks of the machines must be 0 to {share.size - 1}, each once")
+        return share
 
     def _wait_at_end(self, waits: bool) -> None:
         mx.base.check_call(mx.base._LIB.MXKVStoreSetBarrierBeforeExit(self._store.handle, int(waits)))
@@ -92,13 +108,30 @@ class Horovod:
         with self._watch.waiting(starting=True):
             horovod.init()
         self.share = self._watch.share = Share(horovod.rank(), horovod.size())
+        self._known: Set[str] = set()
 
     def sum(self, name: str, vector: np.ndarray) -> None:
         """Make a vector the sum of all machines' vectors of that name; see `ocr_lib.training.exchange.Exchange`."""
-        with self._watch.waiting():
+        starting = name not in self._known
+        self._known.add(name)
+        with self._watch.waiting(starting):
             total = self._horovod.allreduce(mx.nd.array(vector, dtype=vector.dtype), average=False, name=name)
             vector[:] = total.asnumpy()
 
     def close(self) -> None:
-        """Leave the ring."""
+        """Wait until all others are here too, and leave the ring."""
+        self.sum("leave", np.zeros(1))
         self._horovod.shutdown()
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """While entered, let signals end this process at once, as Python does not come to act on them while MXNet waits."""
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.signal(number, signal.SIG_DFL) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

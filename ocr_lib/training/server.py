@@ -68,7 +68,7 @@ def _watch(heartbeats: "Heartbeats", role: str, over: threading.Event) -> None:
     while not over.wait(_INTERVAL_S):
         lost = heartbeats.lost()
         if lost:
-            end_process(f"this {role} ends: nothing is heard of {lost}, which was killed, failed, hangs or is cut off")
+            end_process(f"this {role} ends: nothing is heard of {lost}")
 
 
 if __name__ == "__main__":

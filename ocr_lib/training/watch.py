@@ -10,7 +10,7 @@ from typing import Callable, Iterator, NoReturn, Optional
 from ocr_lib.feed.batches import Share
 
 START_S = 600.0
-LEAST_S = 20.0
+LEAST_S = 25.0
 _STEPS = 10
 _INTERVAL_S = 1.0
 _EXIT_CODE = 1
@@ -25,13 +25,11 @@ class Watch:
     ----------
     share : Share or None
         Of this machine, once it is known.
-    lost : callable
-        Says who is known to be gone, if anybody; it is asked while this machine waits.
     """
 
     def __init__(self) -> None:
         self.share: Optional[Share] = None
-        self.lost: Callable[[], Optional[str]] = lambda: None
+        self._lost: Callable[[], str] = str
         self._slowest = 0.0
         self._answered = time.monotonic()
         self._limit_s = 0.0
@@ -52,6 +50,11 @@ class Watch:
             self._set(None)
             self._answered = time.monotonic()
 
+    def ask(self, lost: Callable[[], str] = str) -> None:
+        """Have a function say, while this machine waits, who is gone; by default nobody is asked any more."""
+        with self._changed:
+            self._lost = lost
+
     def _set(self, deadline: Optional[float]) -> None:
         with self._changed:
             self._deadline = deadline
@@ -66,7 +69,7 @@ class Watch:
                     self._check(self._deadline)
 
     def _check(self, deadline: float) -> None:
-        lost = self.lost()
+        lost = self._lost()
         if lost:
             self._end(f"nothing is heard of {lost}")
         if time.monotonic() >= deadline:
