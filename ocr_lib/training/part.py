@@ -57,7 +57,7 @@ class Figures(NamedTuple):
     cost : float
         The sum of their CTC costs.
     blanks : float
-        The sum of their shares of time steps at which the blank is the likeliest class.
+        The share of their time steps at which the blank is the likeliest class, times their number.
     """
 
     texts: List[str]
