@@ -12,7 +12,6 @@ import subprocess
 import sys
 import termios
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,65 +21,8 @@ from ocr_lib.files import sha256
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.manifest import read_manifest
 from ocr_lib.net.warpctc import find_library
-from tests.toy import FONT, toy_arguments
-
-ROOT = Path(__file__).parents[2]
-EPOCHS = 4
-
-
-def command(prefix, *arguments, font=FONT, settings=(("training.epochs", EPOCHS),)):
-    options = ["--prefix", str(prefix), "--cpu", "1", "--num_proc", "2", *toy_arguments(*settings)]
-    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), str(font), *options, *arguments]
-
-
-def resumed(prefix, *arguments, font=FONT):
-    options = ["--prefix", str(prefix), "--cpu", "1", "--num_proc", "1", "--resume"]
-    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), str(font), *options, *arguments]
-
-
-def run(arguments, **options):
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False, **options)
-
-
-@contextlib.contextmanager
-def begun(arguments):
-    """A run in a process group of its own, of which nothing stays."""
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def wait_for(process, pattern):
-    """Read the log up to a line; it must come."""
-    for line in process.stderr:
-        if re.search(pattern, line):
-            return
-    pytest.fail(f"the run ended without a line like {pattern}")
-
-
-def workers(process):
-    """Return the ids of a run's rendering processes: the children of its fork server."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            pid, parent = int(stat.parent.name), int(stat.read_text().rsplit(")", 1)[1].split()[1])
-            if os.getpgid(pid) == process.pid and parent not in (process.pid, os.getpid()):
-                found.append(pid)
-    return found
-
-
-def ended(process):
-    """Whether no process of a run's group is left, after a moment."""
-    for _ in range(100):
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
+from tests.integration.runs import EPOCHS, ROOT, begun, command, ended, hashes, processes, resumed, run, wait_for
+from tests.toy import FONT
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +32,6 @@ def undisturbed(tmp_path_factory):
     result = run(command(prefix))
     assert result.returncode == 0, result.stderr
     return hashes(prefix)
-
-
-def hashes(prefix):
-    return {path.name: sha256(path) for path in prefix.parent.glob("*.params")}
 
 
 def test_a_run_writes_what_it_promises(undisturbed, tmp_path):
@@ -157,7 +95,7 @@ def test_killed_again_and_again_at_any_moment(undisturbed, tmp_path, moment):
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_stops_with_a_checkpoint_and_resuming_is_as_undisturbed(undisturbed, tmp_path, number):
     prefix = tmp_path / "ocr"
-    with begun(command(prefix)) as first:
+    with begun(command(prefix, "--cpu", "2")) as first:
         wait_for(first, r"Saved checkpoint .*ocr-0001\.params")
         if number == signal.SIGINT:
             os.killpg(first.pid, number)  # as Ctrl-C does
@@ -181,11 +119,11 @@ def test_killed_workers_cost_only_time(undisturbed, tmp_path):
     prefix = tmp_path / "ocr"
     with begun(command(prefix)) as process:
         wait_for(process, r"Saved checkpoint .*ocr-0001\.params")
-        found = workers(process)
+        found = processes(process).rendering
         assert len(found) == 2
         os.kill(found[0], signal.SIGKILL)
         wait_for(process, r"Saved checkpoint .*ocr-0002\.params")
-        for pid in workers(process):
+        for pid in processes(process).rendering:
             os.kill(pid, signal.SIGKILL)
         assert process.wait(timeout=100) == 0
     assert hashes(prefix) == undisturbed
