@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-all bench lint clean
+.PHONY: help install demo test test-all bench lint horovod clean
 MAKEFLAGS += --no-print-directory
 
 # Pins reach the environments that pip builds packages in by these variables only, not by `pip install -c`.
@@ -145,6 +145,22 @@ lint: .venv/.lint ## check format, style and types
 	@.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+
+# Built against the MXNet that is there, and for Gloo alone. Its build imports MXNet, which needs a name that numpy lost.
+horovod: install ## build Horovod into .venv, to connect machines by it (Debian: apt-get install cmake g++)
+	@$(FUNCTIONS)
+	for program in cmake g++; do
+	    command -v "$$program" >/dev/null || fail "Horovod's build needs $$program (Debian, Ubuntu: apt-get install cmake g++)"
+	done
+	say "building Horovod, which takes some minutes"
+	.venv/bin/python -m pip install --quiet setuptools wheel packaging cloudpickle psutil pyyaml
+	mkdir -p .venv/horovod-build
+	echo 'import numpy; numpy.bool = bool' >.venv/horovod-build/sitecustomize.py
+	PYTHONPATH="$$PWD/.venv/horovod-build" PATH="$$PWD/.venv/bin:$$PATH" PIP_CONSTRAINT= \
+	    HOROVOD_WITH_MXNET=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_TENSORFLOW=1 \
+	    .venv/bin/python -m pip install --no-build-isolation --no-deps horovod==0.28.1 >.venv/horovod.log 2>&1 ||
+	    { tail -n 12 .venv/horovod.log >&2; fail "Horovod was not built: above, the end of .venv/horovod.log"; }
+	say "ready: lstm_ocr_launch.py --kv-store horovod"
 
 clean: ## remove .venv, caches, builds and demo/
 	@rm -rf .venv build dist demo htmlcov *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Callable, Dict, List
+from typing import IO, Callable, Dict, List, Optional
 
 from ocr_lib.errors import OCRError
 from ocr_lib.launch import leash
@@ -45,7 +45,7 @@ class Process:
     ----------
     name : str
     host : Host
-    exit_code : int
+    exit_code : int or None
         Once it has ended; 128 and the signal's number if it died of one.
 
     Raises
@@ -65,7 +65,7 @@ class Process:
     ) -> None:
         self.name = name
         self.host = host
-        self.exit_code = 0
+        self.exit_code: Optional[int] = None
         self._last_error = ""
         share = ["--slots", str(slots)] if slots else []
         leashed = [sys.executable, leash.__file__, *share, *command]
@@ -107,7 +107,9 @@ class Process:
         """Return how it ended, in words, with the error that it told last."""
         how = f"ended with exit code {self.exit_code}"
         with suppress(ValueError):
-            how = f"was ended by {signal.Signals(self.exit_code - 128).name}"
+            how = f"was ended by {signal.Signals((self.exit_code or 0) - 128).name}"
+        if self.exit_code is None:
+            how = "did not end when another had"
         if self.host.name != HERE and self.exit_code == _SSH_FAILED:
             how = "lost its connection: ssh ended with exit code 255"
         where = "" if self.host.name == HERE else f" on {self.host.name}"
@@ -120,16 +122,18 @@ class Process:
     def _wait(self, relays: List[threading.Thread], ended: Callable[["Process"], None]) -> None:
         code = self._process.wait()
         self.exit_code = code if code >= 0 else 128 - code
+        self.end()
         for relay in relays:
             relay.join(timeout=1)  # what the command started may still hold the pipe
         ended(self)
 
     def _relay(self, source: IO[bytes], target: IO[str]) -> None:
-        for line in source:
-            text = line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-            if "error: " in text:
-                self._last_error = text[text.index("error: ") + len("error: ") :]
-            tell(f"[{self.name}] {text}", target)
+        with source:
+            for line in source:
+                text = line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+                if "error: " in text:
+                    self._last_error = text[text.index("error: ") + len("error: ") :]
+                tell(f"[{self.name}] {text}", target)
 
 
 def tell(line: str, target: IO[str]) -> None:

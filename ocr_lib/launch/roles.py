@@ -8,6 +8,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.installation import how_to_install
 from ocr_lib.launch.hosts import Host, free_ports
 
+WORKER = "worker"
 _SERVER = "import sys; sys.path.append(sys.argv[1]); from ocr_lib.training.server import main; sys.exit(main())"
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,7 +52,7 @@ def parameter_server_roles(
         roles.append(Role(f"server {number}", host, server, {"DMLC_ROLE": "server"}))
     for rank, host in enumerate(workers):
         own = {"DMLC_ROLE": "worker", "OCR_RANK": str(rank), "PORT": str(ports[rank])}
-        roles.append(Role(f"worker {rank}", host, command, own, slots and workers.count(host)))
+        roles.append(Role(f"{WORKER} {rank}", host, command, own, slots and workers.count(host)))
     return [
         role._replace(environment={**shared, "DMLC_NODE_HOST": role.host.address, **role.environment}) for role in roles
     ]
@@ -79,7 +80,7 @@ def horovod_roles(command: List[str], here: Host, workers: List[Host], port: int
         if len(set(workers)) == 1:
             numbers["GLOO_IFACE"] = "lo"
         environment = {f"HOROVOD_{name}": str(value) for name, value in numbers.items()}
-        roles.append(Role(f"worker {rank}", host, command, environment, slots and workers.count(host)))
+        roles.append(Role(f"{WORKER} {rank}", host, command, environment, slots and workers.count(host)))
     return roles
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import shutil
 import signal
 from contextlib import contextmanager
 from itertools import cycle, islice
@@ -15,11 +16,12 @@ from ocr_lib.launch.command import executable, manifest, option, resuming, with_
 from ocr_lib.launch.hosts import HERE, Host, address_here, check_port, free_ports, read_hosts, this_machine
 from ocr_lib.launch.leash import GRACE_S
 from ocr_lib.launch.process import Process
-from ocr_lib.launch.roles import Role, horovod_roles, parameter_server_roles, serve_horovod
+from ocr_lib.launch.roles import WORKER, Role, horovod_roles, parameter_server_roles, serve_horovod
 
 logger = logging.getLogger(__name__)
 
-_PARTING_S = 15.0  # for the others, once the first has ended as it should
+_LAST_WORDS_S = 1.0  # for the others, which may fail of the same
+_PARTING_S = 30.0  # for the others, once the first has ended as it should
 _Event = Union[Process, signal.Signals]
 
 
@@ -98,6 +100,8 @@ def _dealt(options: LaunchOptions) -> Tuple[List[Host], List[Host]]:
         if count < least:
             raise OCRError(f"{option_} must be at least {least}, not {count}")
     hosts = read_hosts(options.hostfile) if options.hostfile else this_machine(options.workers)
+    if any(host.name != HERE for host in hosts) and shutil.which("ssh") is None:
+        raise OCRError("ssh, by which the hosts are reached, is not installed")
     slots = [host for host in hosts for _ in range(host.slots)]
     if options.workers > len(slots):
         raise OCRError(f"{options.hostfile}: -n {options.workers} workers don't fit the {len(slots)} slots there")
@@ -135,7 +139,7 @@ class _Group:
         for role in roles:
             process = Process(role.name, role.host, role.command, role.environment, self._events.put, role.slots)
             self._running.append(process)
-            if role.name.startswith("worker"):
+            if role.name.startswith(WORKER):
                 self._workers.append(process)
 
     def wait(self) -> Optional[Process]:
@@ -144,7 +148,7 @@ class _Group:
         while self._workers:
             event = self._next(deadline)
             if event is None:
-                break
+                return None if self.stopped else self._workers[0]
             if isinstance(event, signal.Signals):
                 if self.stopped:  # the second one: at once
                     break
@@ -152,13 +156,12 @@ class _Group:
                 for process in self._workers:
                     process.send(signal.SIGTERM if event == signal.SIGHUP else event)
             elif event.exit_code not in (0, self.stopped and 128 + self.stopped):
+                self._wait_for_all(_LAST_WORDS_S)
                 return event
-            elif self.stopped:
+            elif isinstance(event, Process) and event.name.startswith(WORKER):
                 deadline = deadline or monotonic() + _PARTING_S
         else:
-            deadline = monotonic() + _PARTING_S
-            while self._running and self._next(deadline) is not None:
-                pass
+            self._wait_for_all(_PARTING_S)
         return None
 
     def end(self) -> None:
@@ -166,9 +169,12 @@ class _Group:
         for act, patience_s in ((Process.end, GRACE_S + 3), (Process.kill, 3.0)):
             for process in self._running:
                 act(process)
-            deadline = monotonic() + patience_s
-            while self._running and self._next(deadline) is not None:
-                pass
+            self._wait_for_all(patience_s)
+
+    def _wait_for_all(self, patience_s: float) -> None:
+        deadline = monotonic() + patience_s
+        while self._running and self._next(deadline) is not None:
+            pass
 
     def _next(self, deadline: Optional[float]) -> Optional[_Event]:
         """Return what happens next, or None if that is nothing until the deadline."""

@@ -5,6 +5,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from typing import Dict, Iterator, Set
+from weakref import ref
 
 import numpy as np
 
@@ -45,7 +46,14 @@ class ParameterServer:
         prepare()
         with self._watch.waiting(starting=True), _stoppable():
             self._store = mx.kv.create(kind)
-        self._watch.ask(Heartbeats(self._store).lost)
+        self._heartbeats = Heartbeats(self._store)
+        heard = ref(self._heartbeats)  # the watch shall not keep the store, which must be gone before the process ends
+
+        def lost() -> str:
+            heartbeats = heard()
+            return heartbeats.lost() if heartbeats else ""
+
+        self._watch.ask(lost)
         self._wait_at_end(False)  # a process that fails shall not wait for the others
         self._buffers: Dict[str, mx.nd.NDArray] = {}
         self.share = self._watch.share = self._find_share()
@@ -69,7 +77,7 @@ class ParameterServer:
         with self._watch.waiting(starting=True):  # the first machine may have a model to export
             self._wait_at_end(True)
             self._watch.ask()
-            del self._store
+            del self._heartbeats, self._store
 
     def _find_share(self) -> Share:
         """Return which machine this is: what ps-lite says hangs on addresses, so the environment may say another."""
