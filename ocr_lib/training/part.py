@@ -1,5 +1,7 @@
 """Parts of batches, put through a network by one thread: the work of the processes of a `Crew`."""
 
+import contextlib
+import ctypes
 import os
 from typing import List, NamedTuple, Optional, Union
 
@@ -14,6 +16,9 @@ from ocr_lib.training.memory import SharedVectors
 
 STATE = 0
 """The row of shared memory with the network as it is; those behind it take what parts of a batch give."""
+
+
+_LAYERS_KEPT = "4"  # of a kind, each for another shape; MXNet keeps all unless it is told so
 
 
 class Training(NamedTuple):
@@ -78,7 +83,11 @@ class PartNetwork:
     """
 
     def __init__(self, recipe: Recipe, memory: SharedVectors, gpus: int = 0) -> None:
-        os.environ["OMP_NUM_THREADS"] = "1"  # is read when MXNet is loaded
+        self._has_shapes = recipe.image.width is None
+        # Both are read when MXNet is loaded.
+        os.environ["OMP_NUM_THREADS"] = "1"
+        if self._has_shapes:
+            os.environ.setdefault("MXNET_MKLDNN_CACHE_NUM", _LAYERS_KEPT)
         from ocr_lib.feed.iterator import Feeder
         from ocr_lib.mx import mx
         from ocr_lib.net.build import training_symbol
@@ -113,6 +122,8 @@ class PartNetwork:
                 mx.random.seed(task.seed)
             self._module.forward_backward(batch)
             self._transfer.store(task.row)
+        if self._has_shapes:
+            _release_freed_memory()
         return self._figures(task.batch)
 
     def _figures(self, batch: Batch) -> Figures:
@@ -122,3 +133,9 @@ class PartNetwork:
         steps = shrunk(batch.widths, self._recipe.network.shrinkage(0))
         blanks = len(texts) * blank_share(probabilities, steps)
         return Figures(texts, float(np.sum(costs, dtype=np.float64)), float(blanks))
+
+
+def _release_freed_memory() -> None:
+    """Give freed memory back: the gaps that layers of many shapes leave would grow by megabytes a shape."""
+    with contextlib.suppress(AttributeError):  # it is a function of GNU's C library
+        ctypes.CDLL(None).malloc_trim(0)
