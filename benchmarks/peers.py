@@ -16,12 +16,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Sequence
 
-import numpy as np
 import original_example_training
-from report import ROOT, Apart, Contestant, Row, made_repeating, make_parser, show, speeds
+from our_network import fixed_batch, on_all_cores, our_step
+from report import ROOT, Apart, Contestant, Row, made_repeating, make_parser, repeating, show, speeds
 
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.feed.plan import plan_fonts
+from ocr_lib.images.decode import normalise
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override
 
@@ -36,12 +37,12 @@ PYTORCH = "PyTorch"
 @contextmanager
 def our_training(recipe: Recipe, fonts: Path) -> Iterator[Contestant]:
     """Give a contestant that trains as lstm_ocr_train.py does; validation and checkpoints don't count."""
-    from ocr_lib.feed.streams import iterators
-    from ocr_lib.mx import contexts
+    from ocr_lib.feed.streams import training_parts, validation_batches
+    from ocr_lib.training.crew import Crew
     from ocr_lib.training.log import TrainingLog
     from ocr_lib.training.progress import Progress
     from ocr_lib.training.store import Store
-    from ocr_lib.training.trainer import Limits, Trainer
+    from ocr_lib.training.trainer import Feed, Limits, Trainer
 
     class Clock(TrainingLog):
         seconds = 0.0
@@ -50,10 +51,12 @@ def our_training(recipe: Recipe, fonts: Path) -> Iterator[Contestant]:
             super().trained(figures, seconds, waited)
             self.seconds = seconds
 
-    progress = Progress()
-    with tempfile.TemporaryDirectory() as folder:
-        samples = iterators(plan_fonts(recipe, fonts))
-        trainer = Trainer(recipe, *samples, Store(f"{folder}/ocr"), progress, contexts())
+    progress, recipe = Progress(), on_all_cores(recipe)
+    plan = plan_fonts(recipe, fonts)
+    crew = Crew(recipe, recipe.training.parts)
+    with tempfile.TemporaryDirectory() as folder, plan.start_workers() as pool, crew:
+        feed = Feed(training_parts(plan, pool), len(plan.bounds(0)), validation_batches(plan, pool))
+        trainer = Trainer(crew, feed, Store(f"{folder}/ocr"), progress)
         log = Clock(Path(folder))
 
         def contestant(seconds: float) -> float:
@@ -65,29 +68,11 @@ def our_training(recipe: Recipe, fonts: Path) -> Iterator[Contestant]:
         log.close([])
 
 
-def our_step(recipe: Recipe) -> Callable[[], int]:
-    """Return a function that does a training step of a recipe's network."""
-    from ocr_lib.mx import mx
-    from ocr_lib.net.build import training_symbol
-    from ocr_lib.training.optimizer import clip_gradients, init_optimizer
-
-    data, label = fixed_batch(recipe)
-    count, clip_norm = recipe.training.batch_size, recipe.training.clip_norm
-    module = mx.mod.Module(training_symbol(recipe), label_names=["label"], context=mx.cpu())
-    module.bind([("data", data.shape)], [("label", label.shape)])
-    module.init_params(mx.init.Xavier(factor_type="in", magnitude=2.34))
-    init_optimizer(module, recipe.training, 0)
-    batch = mx.io.DataBatch([mx.nd.array(data)], [mx.nd.array(label)])
-
-    def work() -> int:
-        module.forward_backward(batch)
-        if clip_norm:
-            clip_gradients(module, clip_norm, 1 / count)
-        module.update()
-        mx.nd.waitall()
-        return count
-
-    return work
+@contextmanager
+def our_network(recipe: Recipe) -> Iterator[Contestant]:
+    """Give a contestant that does training steps of a recipe's network."""
+    with our_step(on_all_cores(recipe)) as step:
+        yield repeating(step)
 
 
 def pytorch_step(recipe: Recipe) -> Callable[[], int]:
@@ -97,7 +82,9 @@ def pytorch_step(recipe: Recipe) -> Callable[[], int]:
 
     torch.set_num_threads(os.cpu_count() or 1)
     training = recipe.training
-    images, label = (torch.from_numpy(array) for array in fixed_batch(recipe))
+    batch, image = fixed_batch(recipe), recipe.image
+    images = torch.from_numpy(normalise(batch.images, image.mean, image.scale, batch.widths))  # (N, T, F)
+    label = torch.from_numpy(recipe.alphabet.encode_batch(batch.texts, recipe.text.max_length))  # (N, L)
     lengths = (label > 0).sum(dim=1)
     steps = torch.full((training.batch_size,), recipe.time_steps)
     network = Network(recipe)
@@ -119,16 +106,6 @@ def pytorch_step(recipe: Recipe) -> Callable[[], int]:
         return training.batch_size
 
     return work
-
-
-def fixed_batch(recipe: Recipe) -> List[np.ndarray]:
-    """Return the data (N, T, F) and the labels (N, L) of a batch of noise."""
-    rng = np.random.default_rng(0)
-    text, count = recipe.text, recipe.training.batch_size
-    data = rng.random((count, recipe.image.width, recipe.image.height), dtype=np.float32)
-    lengths = rng.integers(text.min_length, text.max_length + 1, count)
-    texts = ["".join(rng.choice(list(text.alphabet), length)) for length in lengths]
-    return [data, recipe.alphabet.encode_batch(texts, text.max_length)]
 
 
 def compare(title: str, contestants: Dict[str, Sequence[Any]], turn_s: float, rounds: int, baseline: str) -> List[Row]:
@@ -155,11 +132,11 @@ def main() -> None:
     alone = {
         f"{classic.name} network": {
             "original example": (made_repeating, original_example_training.step),
-            **{f"ours, {cell}": (made_repeating, our_step, recipe) for cell, recipe in cells.items()},
+            **{f"ours, {cell}": (our_network, recipe) for cell, recipe in cells.items()},
             PYTORCH: (made_repeating, pytorch_step, classic),
         },
         f"{captcha.name} network": {
-            "ours, fused": (made_repeating, our_step, captcha),
+            "ours, fused": (our_network, captcha),
             PYTORCH: (made_repeating, pytorch_step, captcha),
         },
     }

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
-from peers import our_step
+from our_network import on_all_cores, our_step
 from report import FONTS, Row, make_parser, memory_mb, repeating, show, train_command
 
 from ocr_lib.recipe.recipe import Recipe
@@ -43,6 +43,7 @@ def run(recipe: Recipe) -> Run:
     training = recipe.training
     settings = {
         "network.cell": recipe.network.cell,
+        "training.parts": training.parts,
         "training.epoch_size": EPOCH_SIZE,
         "training.validation_size": training.batch_size,
     }
@@ -80,11 +81,12 @@ def main() -> None:
     rows: List[Row] = []
     for preset in ("captcha", "mxnet-ctc"):
         for cell in ("fused", "unrolled"):
-            recipe = override(load_preset(preset), [("network.cell", cell)])
-            network = repeating(our_step(recipe))
-            before = network(NETWORK_TURN_S)
-            speed, waiting, memory = run(recipe)
-            alone = max(before, network(NETWORK_TURN_S))
+            recipe = on_all_cores(override(load_preset(preset), [("network.cell", cell)]))
+            with our_step(recipe) as step:
+                network = repeating(step)
+                before = network(NETWORK_TURN_S)
+                speed, waiting, memory = run(recipe)
+                alone = max(before, network(NETWORK_TURN_S))
             name = f"{preset}, {cell}"
             rows += [
                 Row(f"{name}: end to end", speed, "samples/s", speed / alone),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Union
 
-from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Portion, Share, batch_ranges, portions
+from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Portion, Share, batch_ranges, even_bounds, portions
 from ocr_lib.feed.iterator import OCRIter
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.feed.source import Batch, Task
@@ -107,7 +107,7 @@ def labelled(
 def iterators(plan: Plan, num_proc: Optional[int] = None) -> Iterators:
     """Start worker processes for a plan, and return what they feed."""
     pool = plan.start_workers(num_proc)
-    return Iterators(training_iterator(plan, pool), validation_iterator(plan, validation_batches(plan, pool)))
+    return Iterators(training_iterator(plan, pool), validation_iterator(plan, pool))
 
 
 def training_iterator(plan: Plan, pool: Pool, epoch: int = 0, done: int = 0, least_rows: int = 1) -> OCRIter:
@@ -134,11 +134,14 @@ def training_parts(
 
 
 def validation_batches(plan: Plan, pool: Pool, share: Share = EVERYTHING) -> List[Batch]:
-    """Return the samples that a network is validated on, or this machine's share of them."""
+    """Return the samples that a network is validated on, or this machine's share: in batches of a part's size."""
     bounds = plan.validation_bounds.tolist()
     return list(pool.map(("validation", range(*bounds[number])) for number in share.of(len(bounds))))
 
 
-def validation_iterator(plan: Plan, batches: List[Batch], least_rows: int = 1) -> OCRIter:
-    """Return the iterator over what `validation_batches` returns."""
+def validation_iterator(plan: Plan, pool: Pool, least_rows: int = 1) -> OCRIter:
+    """Return what a network is validated on, in batches of the recipe's size."""
+    training = plan.recipe.training
+    bounds = even_bounds(training.validation_size, training.batch_size, 1).tolist()
+    batches = list(pool.map(("validation", range(*pair)) for pair in bounds))
     return OCRIter(batches, plan.recipe, least_rows=least_rows)

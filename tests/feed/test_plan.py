@@ -90,8 +90,8 @@ class TestDisk:
         assert (made.recipe.image, made.recipe.network) == (untouched.image, untouched.network)
 
     def test_the_source_has_all_samples(self, folder):
-        made = pickle.loads(pickle.dumps(plan(folder)))  # noqa: S301
-        source = made.make_source()
+        made = plan(folder)
+        source = pickle.loads(pickle.dumps(made.make_source))()  # noqa: S301
         assert isinstance(source, DiskSource) and made.modules == ["ocr_lib.feed.disk"]
         texts = source(("train", range(15))).texts + source(("validation", range(5))).texts
         assert sorted(texts) == sorted(TEXTS)

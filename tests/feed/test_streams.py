@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 
 from ocr_lib import OCRError, captchas, labelled
+from ocr_lib.feed.batches import Share
 from ocr_lib.feed.plan import plan_fonts
 from ocr_lib.feed.source import CaptchaSource
-from ocr_lib.feed.streams import iterators, training_iterator, validation_batches, validation_iterator
+from ocr_lib.feed.streams import (
+    iterators,
+    training_iterator,
+    training_parts,
+    validation_batches,
+    validation_iterator,
+)
 from tests.feed.lines_on_disk import line_recipe, write_lines
 from tests.feed.work import ENVIRONMENT
 from tests.toy import FONT, toy_recipe
@@ -142,7 +149,7 @@ class TestPlanned:
         plan = plan_fonts(toy_recipe(("training.epoch_size", 9), ("training.validation_size", 17)), FONT)
         with plan.start_workers(1) as pool:
             train = training_iterator(plan, pool, least_rows=2)
-            validation = validation_iterator(plan, validation_batches(plan, pool), least_rows=2)
+            validation = validation_iterator(plan, pool, least_rows=2)
             for iterator, pads in ((train, [0, 1]), (validation, [0, 0, 1])):
                 assert [batch.pad for batch in iterator] == pads
 
@@ -155,6 +162,30 @@ class TestPlanned:
             mixed.append(batch.texts)
             next(validation, None)
         assert mixed == alone
+
+    @pytest.mark.parametrize("machines", [1, 2, 4])
+    def test_parts_of_all_machines_are_the_batches(self, machines):
+        plan = plan_fonts(toy_recipe(*SIZES, ("training.parts", 3)), FONT)
+        with plan.start_workers(1) as pool:
+            shares = [
+                training_parts(plan, pool, epoch=1, done=1, share=Share(rank, machines)) for rank in range(machines)
+            ]
+            for batch in training_iterator(plan, pool, epoch=1, done=1):
+                mine = [next(share) for share in shares]
+                assert {portion.samples for portion in mine} == {len(batch.texts)}
+                parts = {number: part for portion in mine for number, part in portion.parts.items()}
+                assert list(parts) == [0, 1, 2] and max(len(part.texts) for part in parts.values()) <= 3
+                assert [text for part in parts.values() for text in part.texts] == batch.texts
+            assert next(shares[0]).samples == 8, "of the next epoch"
+
+    @pytest.mark.parametrize("machines", [1, 2, 4])
+    def test_all_machines_together_validate_on_every_sample(self, machines):
+        plan = plan_fonts(toy_recipe(*SIZES, ("training.parts", 3)), FONT)
+        with plan.start_workers(1) as pool:
+            shares = [validation_batches(plan, pool, Share(rank, machines)) for rank in range(machines)]
+            expected = [text for batch in validation_iterator(plan, pool) for text in batch.texts]
+        assert [text for share in shares for batch in share for text in batch.texts] == expected
+        assert max(len(batch.texts) for share in shares for batch in share) <= 3
 
 
 PROGRAM = """

@@ -57,6 +57,7 @@ def test_mxnet_ctc_is_the_classic_example():
         warmup=0,
         clip_norm=0,
         batch_size=128,
+        parts=2,
         epochs=100,
         epoch_size=30000,
         validation_size=3000,
