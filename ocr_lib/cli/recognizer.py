@@ -1,6 +1,7 @@
 """The recognizer that a command line names, and how it is to read."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def open_recognizer(args: argparse.Namespace, num_images: int = sys.maxsize) -> 
     if args.model and (args.epoch is not None or args.prefix != "ocr"):
         raise OCRError("--model takes the place of a checkpoint: leave --prefix and --epoch out")
     _check_decoding(args)
+    # Read when MXNet is loaded. Several threads wait for each other in every operator, beside another program for long.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     batch_size = min(args.batch_size, num_images)
     recognizer = (
         load_model(args.model, batch_size) if args.model else load(args.prefix, args.epoch, batch_size=batch_size)
