@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
 
@@ -77,16 +77,18 @@ def launch(command: List[str], options: LaunchOptions) -> int:
                 failed = group.wait()
             finally:
                 group.end()
-            if group.stopped:
-                return 128 + group.stopped
-            if not failed:
-                return 0
+            if group.stopped and failed:
+                logger.warning("%s", failed.fate())
+            if group.stopped or not failed:
+                return 128 + group.stopped if group.stopped else 0
             if not left:
                 raise OCRError(f"{failed.fate()}: all others were ended")
-            begun = manifest(command, workers[0]) not in (b"", before)
+            begun = "--resume" in command or manifest(command, workers[0]) not in (b"", before)
             command = resuming(command) if begun else command
             how = "from its last checkpoint" if begun else "from the beginning, as no checkpoint was there yet"
             logger.warning("%s: all others were ended, and all is started again %s", failed.fate(), how)
+            if any(host.name != HERE for host in workers + servers):
+                sleep(GRACE_S)  # what is behind a connection that was cut may need as long to end
     raise AssertionError
 
 
@@ -173,8 +175,12 @@ class _Group:
 
     def _wait_for_all(self, patience_s: float) -> None:
         deadline = monotonic() + patience_s
-        while self._running and self._next(deadline) is not None:
-            pass
+        while self._running:
+            event = self._next(deadline)
+            if event is None:
+                break
+            if isinstance(event, signal.Signals):
+                self.stopped = self.stopped or event
 
     def _next(self, deadline: Optional[float]) -> Optional[_Event]:
         """Return what happens next, or None if that is nothing until the deadline."""
