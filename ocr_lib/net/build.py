@@ -22,18 +22,25 @@ from ocr_lib.recipe.recipe import Recipe
 LOGITS = "pred_fc_output"
 
 
-def training_symbol(recipe: Recipe) -> "mx.sym.Symbol":
+def training_symbol(recipe: Recipe, packed: bool = False) -> "mx.sym.Symbol":
     """Return the network with its loss.
 
     Inputs are ``data`` (N, T, F), ``label`` (N, L) and, if the recipe fixes no width, ``widths`` (N,), behind which
     data must be 0; outputs are the probabilities (N, T', C) and the costs (N,).
+
+    Parameters
+    ----------
+    recipe : Recipe
+    packed : bool
+        Fused operators take their parameters as vectors, `ocr_lib.net.weights.packed_names`, which is some 7 % faster
+        than to pack them in the graph; checkpoints have them apart.
 
     Raises
     ------
     OCRError
         If the loss is warpctc and its library is not to be had.
     """
-    logits = logits_symbol(recipe)  # (T', N, C)
+    logits = logits_symbol(recipe, packed)  # (T', N, C)
     by_sample = mx.sym.transpose(mx.sym.softmax(logits, axis=-1), axes=(1, 0, 2))  # as MXNet expects of all outputs
     probabilities = mx.sym.BlockGrad(by_sample, name="softmax")  # (N, T', C)
     cost = ctc_cost(logits, mx.sym.Variable("label"), _time_steps(recipe), recipe.text.max_length, recipe.training.loss)
@@ -74,14 +81,14 @@ def inference_symbol(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
     return mx.sym.softmax(logits, axis=-1)
 
 
-def logits_symbol(recipe: Recipe) -> "mx.sym.Symbol":
+def logits_symbol(recipe: Recipe, packed: bool = False) -> "mx.sym.Symbol":
     """Return the network of `training_symbol` up to its logits (T', N, C), without the loss."""
     network = recipe.network
     data = mx.sym.Variable("data")  # (N, T, F)
     widths = mx.sym.Variable("widths") if recipe.image.width is None else None  # (N,)
     ends = _ends(widths, network.convolutions)
     sequence = _sequence(data, widths, network.convolutions, False)
-    hidden = lstm_layers(sequence, _time_steps(recipe), recipe.features, network, ends)  # (T', N, D)
+    hidden = lstm_layers(sequence, _time_steps(recipe), recipe.features, network, ends, packed)  # (T', N, D)
     if network.output_norm:
         hidden = mx.sym.BatchNorm(hidden, axis=2, fix_gamma=False, eps=BATCH_NORM_EPSILON, momentum=0.9, name="pred_bn")
     if network.dropout:

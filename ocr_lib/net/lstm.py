@@ -27,6 +27,7 @@ def lstm_layers(
     features: int,
     recipe: NetworkRecipe,
     ends: Optional["mx.sym.Symbol"] = None,
+    packed: bool = False,
 ) -> "mx.sym.Symbol":
     """Put the recipe's LSTM layers on a sequence.
 
@@ -41,6 +42,8 @@ def lstm_layers(
     recipe : NetworkRecipe
     ends : mxnet.symbol.Symbol, optional
         (N,), the time steps of each sample, T at most: what comes behind them changes nothing. All T when left out.
+    packed : bool
+        Each fused operator has one vector of parameters, see `ocr_lib.net.weights.packed_names`.
 
     Returns
     -------
@@ -55,9 +58,9 @@ def lstm_layers(
             assert steps is not None
             data = _merged(_unrolled_layer(data, steps, directions, layer, recipe.hidden), recipe)
         elif ends is None or not recipe.bidirectional:
-            data = _fused(data, directions, recipe, f"l{layer}")
+            data = _fused(data, directions, recipe, f"l{layer}", packed)
         else:
-            data = _merged(_to_own_ends(data, directions, recipe, ends, layer), recipe)
+            data = _merged(_to_own_ends(data, directions, recipe, ends, layer, packed), recipe)
     return data
 
 
@@ -78,14 +81,18 @@ def _merged(outputs: Sequence["mx.sym.Symbol"], network: NetworkRecipe) -> "mx.s
 
 
 def _fused(
-    data: "mx.sym.Symbol", directions: Sequence[Direction], network: NetworkRecipe, name: str
+    data: "mx.sym.Symbol", directions: Sequence[Direction], network: NetworkRecipe, name: str, packed: bool
 ) -> "mx.sym.Symbol":
-    # The operator wants one vector: all weights by direction, then all biases in the same order.
+    parameters = mx.sym.Variable(f"{name}_parameters", init=mx.init.Zero()) if packed else _packed(directions)
+    output = _operator(data, parameters, network.hidden, len(directions) == 2, f"{name}_lstm")
+    return _both_halves(output, network) if len(directions) == 2 else output
+
+
+def _packed(directions: Sequence[Direction]) -> "mx.sym.Symbol":
+    """Put parameters into one vector, as the operator wants it: all weights by direction, then biases likewise."""
     weights = [mx.sym.reshape(w, shape=(-1,)) for d in directions for w in (d.i2h_weight, d.h2h_weight)]
     biases = [b for d in directions for b in (d.i2h_bias, d.h2h_bias)]
-    packed = mx.sym._internal._rnn_param_concat(*weights, *biases, dim=0)
-    output = _operator(data, packed, network.hidden, len(directions) == 2, f"{name}_lstm")
-    return _both_halves(output, network) if len(directions) == 2 else output
+    return mx.sym._internal._rnn_param_concat(*weights, *biases, dim=0)
 
 
 def _both_halves(output: "mx.sym.Symbol", network: NetworkRecipe) -> "mx.sym.Symbol":
@@ -104,11 +111,12 @@ def _to_own_ends(
     network: NetworkRecipe,
     ends: "mx.sym.Symbol",
     layer: int,
+    packed: bool,
 ) -> List["mx.sym.Symbol"]:
     """Run the two directions apart, the second from each sample's own end: on a CPU the operator knows no lengths."""
     reverse = partial(mx.sym.SequenceReverse, sequence_length=ends, use_sequence_length=True)
-    backward = _fused(reverse(data), directions[1:], network, f"l{layer}_r")
-    return [_fused(data, directions[:1], network, f"l{layer}"), reverse(backward)]
+    backward = _fused(reverse(data), directions[1:], network, f"l{layer}_r", packed)
+    return [_fused(data, directions[:1], network, f"l{layer}", packed), reverse(backward)]
 
 
 def packed_lstm(data: "mx.sym.Symbol", recipe: NetworkRecipe) -> "mx.sym.Symbol":

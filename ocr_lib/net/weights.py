@@ -1,7 +1,7 @@
 """Parameters of a network as numpy arrays, in the form that inference wants. No MXNet needed."""
 
 import re
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -106,9 +106,27 @@ def pack_lstm(weights: Weights, recipe: NetworkRecipe) -> Weights:
     """
     packed = dict(weights)
     for layer, prefixes in enumerate(direction_names(recipe)):
-        names = [f"{p}{gate}_{kind}" for kind in ("weight", "bias") for p in prefixes for gate in ("i2h", "h2h")]
+        names = _packed_order(prefixes)
         packed[f"l{layer}_parameters"] = np.concatenate([packed.pop(name).ravel() for name in names])
     return packed
+
+
+def packed_names(recipe: Recipe) -> Dict[str, List[str]]:
+    """Return which parameters a network for training has in vectors, by the vectors' names, if it has fused operators.
+
+    Where lines have ends of their own, each direction has an operator to itself.
+    """
+    network = recipe.network
+    if network.cell == "unrolled":
+        return {}
+    operators: List[List[str]] = []
+    for prefixes in direction_names(network):
+        operators += [[prefix] for prefix in prefixes] if recipe.image.width is None else [prefixes]
+    return {f"{prefixes[0]}parameters": _packed_order(prefixes) for prefixes in operators}
+
+
+def _packed_order(prefixes: Sequence[str]) -> List[str]:
+    return [f"{p}{gate}_{kind}" for kind in ("weight", "bias") for p in prefixes for gate in ("i2h", "h2h")]
 
 
 def direction_names(recipe: NetworkRecipe) -> List[List[str]]:

@@ -1,11 +1,12 @@
 """All arrays of a network in one vector, so that they are shared, summed and updated at one go. No MXNet needed."""
 
 import math
-from typing import Dict, Tuple
+from itertools import groupby
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
-from ocr_lib.net.weights import Weights, weight_shapes
+from ocr_lib.net.weights import Weights, packed_names, weight_shapes
 from ocr_lib.recipe.recipe import Recipe
 
 _AVERAGES = ("moving_mean", "moving_var")
@@ -15,27 +16,35 @@ _DECAYED = ("_weight", "_gamma")
 class Layout:
     """Where each array of a recipe's network lies in a vector (S,).
 
-    First come the parameters that weight decay shrinks, which are weights and scales, as MXNet has it; then those that
-    it leaves; and last the running averages of batch normalisation, which have no gradient.
+    First come the parameters; those that a fused operator takes as one vector lie side by side. Last come the running
+    averages of batch normalisation, which have no gradient.
 
     Attributes
     ----------
-    decayed, trained, size : int
-        How many numbers are decayed, how many have a gradient, and S.
+    trained, size : int
+        How many numbers have a gradient, and S.
+    runs : list of (slice, bool)
+        What lies side by side of the parameters, and whether weight decay shrinks it, which it does to weights and
+        scales, as MXNet has it.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         shapes = weight_shapes(recipe)
+        self._packed = packed_names(recipe)
+        inside = [name for names in self._packed.values() for name in names]
+        single = sorted(
+            shapes.keys() - {*inside, *filter(is_average, shapes)}, key=lambda name: (not _decays(name), name)
+        )
+        averages = list(filter(is_average, shapes))
         self._places: Dict[str, Tuple[slice, Tuple[int, ...]]] = {}
-        ends, start = [], 0
-        for kind in range(3):
-            for name, shape in shapes.items():
-                if _kind(name) == kind:
-                    stop = start + math.prod(shape)
-                    self._places[name] = slice(start, stop), shape
-                    start = stop
-            ends.append(start)
-        self.decayed, self.trained, self.size = ends
+        start = 0
+        for name in [*single, *inside, *averages]:
+            stop = start + math.prod(shapes[name])
+            self._places[name] = slice(start, stop), shapes[name]
+            start = stop
+        self.size = start
+        self.trained = start - sum(math.prod(shapes[name]) for name in averages)
+        self.runs = [(self._run(list(names)), decays) for decays, names in groupby([*single, *inside], _decays)]
 
     def views(self, vector: np.ndarray) -> Weights:
         """Return the arrays that lie in a vector, by name; of one that ends with the parameters, these alone."""
@@ -45,11 +54,23 @@ class Layout:
             if place.stop <= len(vector)
         }
 
+    def packed_views(self, vector: np.ndarray) -> Weights:
+        """Return the arrays of a vector as a packed training symbol names them; see `training_symbol`."""
+        views = self.views(vector)
+        for packed, names in self._packed.items():
+            views[packed] = vector[self._run(names)]
+            for name in names:
+                del views[name]
+        return views
+
+    def _run(self, names: Sequence[str]) -> slice:
+        return slice(self._places[names[0]][0].start, self._places[names[-1]][0].stop)
+
 
 def is_average(name: str) -> bool:
     """Tell whether an array is a running average of batch normalisation, which MXNet calls auxiliary."""
     return name.endswith(_AVERAGES)
 
 
-def _kind(name: str) -> int:
-    return 2 if is_average(name) else not name.endswith(_DECAYED)
+def _decays(name: str) -> bool:
+    return name.endswith(_DECAYED)

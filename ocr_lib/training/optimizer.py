@@ -66,10 +66,10 @@ class Optimizer:
         """
         self._updates += 1
         rate = self._schedule(self._updates)
-        layout, decay = self._layout, self._recipe.weight_decay
-        for part, of_part in ((slice(layout.decayed), decay), (slice(layout.decayed, layout.trained), 0.0)):
-            vectors = weights[part], gradients[part], *(state[part] for state in self.vectors)
-            self._step(vectors, rate, rescale, of_part)
+        decay = self._recipe.weight_decay
+        for run, decays in self._layout.runs if decay else [(slice(self._layout.trained), False)]:
+            vectors = weights[run], gradients[run], *(state[run] for state in self.vectors)
+            self._step(vectors, rate, rescale, decay * decays)
 
     def _step(self, vectors: Tuple[np.ndarray, ...], rate: float, rescale: float, decay: float) -> None:
         if self._recipe.optimizer == "adam":

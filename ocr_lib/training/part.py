@@ -98,10 +98,12 @@ class PartNetwork:
         self._feeder = Feeder(recipe)
         data, label = self._feeder.shapes(1)
         device = mx.gpu(memory.claim(gpus)) if gpus else mx.cpu()
-        self._module = mx.mod.Module(training_symbol(recipe), [each.name for each in data], ["label"], context=device)
+        self._module = mx.mod.Module(
+            training_symbol(recipe, packed=True), [each.name for each in data], ["label"], context=device
+        )
         self._module.bind(data, label)
         self._module.init_params()
-        rows = [Layout(recipe).views(row) for row in memory.array]
+        rows = [Layout(recipe).packed_views(row) for row in memory.array]
         self._transfer = Transfer(self._module, rows[STATE], rows)
 
     def __call__(self, task: Union[Training, Validating]) -> Figures:

@@ -56,17 +56,36 @@ def test_every_number_is_in_one_array(recipe):
 
 
 @recipes
-def test_decayed_ones_come_first_and_averages_last(recipe):
+def test_runs_are_all_parameters_and_say_which_decay(recipe):
     layout = Layout(recipe)
     parameters, averages = shapes_of(recipe)
-    decayed = {name for name in parameters if name.endswith(("_weight", "_gamma"))}
-    kinds = [decayed, parameters.keys() - decayed, averages.keys()]
     views = layout.views(np.arange(layout.size))
-    for names, start, stop in zip(
-        kinds, (0, layout.decayed, layout.trained), (layout.decayed, layout.trained, layout.size)
-    ):
-        assert sum(math.prod(views[name].shape) for name in names) == stop - start
-        assert all(start <= views[name].min() and views[name].max() < stop for name in names)
+    decays = np.full(layout.size, -1)
+    for run, run_decays in layout.runs:
+        assert (decays[run] == -1).all()
+        decays[run] = run_decays
+    for name in parameters:
+        assert (decays[views[name]] == name.endswith(("_weight", "_gamma"))).all(), name
+    assert layout.trained == sum(map(math.prod, parameters.values()))
+    assert all(views[name].min() >= layout.trained for name in averages)
+
+
+@recipes
+def test_a_packed_symbol_has_the_same_numbers_in_vectors(recipe):
+    layout = Layout(recipe)
+    views = layout.packed_views(np.arange(layout.size))
+    data, label = Feeder(recipe).shapes(2)
+    inputs = {each.name: each.shape for each in [*data, *label]}
+    symbol = training_symbol(override(recipe, [("training.loss", "ctc")]), packed=True)
+    shapes, _, averages = symbol.infer_shape(**inputs)
+    expected = dict(zip(symbol.list_arguments(), shapes))
+    expected.update(zip(symbol.list_auxiliary_states(), averages))
+    assert {name: view.shape for name, view in views.items()} == {
+        name: shape for name, shape in expected.items() if name not in inputs
+    }
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([view.ravel() for view in views.values()])), range(layout.size)
+    )
 
 
 def test_the_place_of_an_array_does_not_depend_on_what_else_is_computed():
