@@ -52,7 +52,7 @@ def run_train(capsys, tmp_path):
     """Run the command for an epoch; return its last line and its exit code."""
 
     def run(*arguments):
-        options = [f"--prefix={tmp_path}/ocr", "--num_proc=1", *toy_arguments(*EPOCH), *map(str, arguments)]
+        options = [f"--prefix={tmp_path}/ocr", "--cpu=1", "--num_proc=1", *toy_arguments(*EPOCH), *map(str, arguments)]
         code, output, errors = run_main(capsys, train.main, FONT, *options)
         assert output == ""
         return code, errors

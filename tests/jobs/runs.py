@@ -13,7 +13,8 @@ def short_recipe(*settings):
 
 
 def train_short(prefix, *settings, **options):
-    """Train on captchas unless it is said otherwise."""
+    """Train on captchas, and on one core, which takes no other process, unless it is said otherwise."""
+    options.setdefault("cpus", 1)
     if "train_data" not in options:
         options.setdefault("fonts", FONT)
     if not options.get("resume"):

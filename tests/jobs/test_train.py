@@ -1,5 +1,7 @@
 """Training as a function: what it takes, returns and refuses."""
 
+import logging
+
 import pytest
 
 from ocr_lib import OCRError, load, train
@@ -48,6 +50,24 @@ class TestTrained:
         assert (tmp_path / "elsewhere" / "train.log").exists() and not (tmp_path / "ocr-log").exists()
 
 
+class TestCores:
+    @pytest.mark.parametrize("cpus, parts, said", [(3, 1, "3"), (2, 2, None), (1, 2, None)])
+    def test_more_than_there_are_parts_are_told(self, tmp_path, caplog, monkeypatch, cpus, parts, said):
+        logger = logging.getLogger("ocr_lib")
+        monkeypatch.setattr(logger, "propagate", True)
+        caplog.set_level(logging.INFO, "ocr_lib")
+        train_short(tmp_path / "ocr", ("training.parts", parts), cpus=cpus, dry_run=True)
+        told = [message for message in caplog.messages if message.startswith("training.parts is")]
+        line = "training.parts is 1, so 1 of {0} cores compute: --set training.parts={0} is for all of them"
+        assert told == ([line.format(said)] if said else [])
+        assert f"on {min(cpus, parts)} core" in caplog.text
+
+    def test_there_must_be_one(self, tmp_path):
+        with pytest.raises(OCRError, match="^--cpu must be at least 1, not 0$"):
+            train_short(tmp_path / "ocr", cpus=0)
+        assert not list(tmp_path.iterdir())
+
+
 class TestRecipe:
     def test_in_any_form_is_the_same(self, straight, tmp_path):
         everything = [*SETTINGS, *SHORT]
@@ -60,7 +80,7 @@ class TestRecipe:
         }
         for name, options in forms.items():
             (tmp_path / name).mkdir()
-            train(tmp_path / name / "ocr", fonts=str(FONT), num_proc=2, quiet=True, **options)
+            train(tmp_path / name / "ocr", fonts=str(FONT), num_proc=2, cpus=1, quiet=True, **options)
             assert params_of(tmp_path / name) == params_of(straight)
 
     @pytest.mark.parametrize(

@@ -161,29 +161,32 @@ def test_lines_of_different_widths_are_trained_on(tmp_path):
     assert again.progress.history[-1].train["loss"] < history[-1].train["loss"]
 
 
-def test_stops_at_the_target(tmp_path):
+def test_stops_at_the_target(tmp_path, caplog):
     run = Run(tmp_path, ("training.epochs", 50))
     assert run(target_accuracy=0.3) is None
     history = run.progress.history
     assert history[-1].validation["accuracy"] >= 0.3
     assert all(epoch.validation["accuracy"] < 0.3 for epoch in history[:-1])
+    assert "Reached the target accuracy of 0.3" in caplog.messages
 
 
-def test_stops_when_the_time_is_up_and_validates(tmp_path):
+def test_stops_when_the_time_is_up_and_validates(tmp_path, caplog):
     run = Run(tmp_path)
     assert run(deadline=time.monotonic()) is None
     manifest = read_manifest(run.prefix)
     assert [(saved.epoch, saved.batch) for saved in manifest.saved] == [(0, 1)]
     assert "accuracy" in manifest.saved[0].metrics
+    assert "The time budget is used up" in caplog.messages
 
 
-def test_stops_without_progress(tmp_path):
+def test_stops_without_progress(tmp_path, caplog):
     settings = [("training.patience", 2), ("training.epochs", 50), ("training.learning_rate", 1e-12)]
     run = Run(tmp_path, *settings)
     run()
     accuracies = [e.validation["accuracy"] for e in run.progress.history]
     assert len(accuracies) == 3
     assert max(accuracies[1:]) <= accuracies[0]
+    assert "No better validation in 2 epochs" in caplog.messages
 
 
 def test_best_is_the_most_accurate_then_the_one_with_the_lowest_cer(tmp_path):
