@@ -14,7 +14,7 @@ from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[1]
 PARTS = 2
-EPOCHS = 3
+EPOCHS = 8  # of 26 updates
 LIMIT_S = 30  # by which every process of a run has ended, once one is gone
 
 # Each rank works in a folder of its own, and has arguments of its own: what follows `@1` is for rank 1, up to `@`.
