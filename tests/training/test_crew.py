@@ -274,7 +274,7 @@ class TestWidths:
 
 @pytest.mark.parametrize("recipe", [EVERYTHING, ANY_WIDTH], ids=["one width", "any width"])
 def test_validation(recipe):
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(13)  # which gives a network that says blank, but not always
     widths = [40, 40, 40] if recipe.image.width else [70, 9, 33]
     images = rng.integers(0, 256, (3, recipe.image.height, max(widths)), np.uint8)
     batch = Batch(images, ["0", "7é", "70"], np.array(widths))
