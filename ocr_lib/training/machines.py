@@ -123,8 +123,22 @@ class Horovod:
         starting = name not in self._known
         self._known.add(name)
         with self._watch.waiting(starting):
-            total = self._horovod.allreduce(mx.nd.array(vector, dtype=vector.dtype), average=False, name=name)
-            vector[:] = total.asnumpy()
+            total = self._allreduce(name, vector)
+            confirmed = self._allreduce("confirmation", np.ones(1))
+        if confirmed[0] != self.share.size:
+            raise OCRError(
+                f"rank {self.share.rank} of {self.share.size} has lost another: killed, failed or cut off; "
+                "what was saved is whole, and --resume goes on from it"
+            )
+        vector[:] = total
+
+    def _allreduce(self, name: str, vector: np.ndarray) -> np.ndarray:
+        """Return the sum, of which MXNet's NaiveEngine does not tell whether it failed, and then is anything.
+
+        One that follows a failure, to somebody who is gone, never begins, and so is zero.
+        """
+        array = mx.nd.array(vector, dtype=vector.dtype)
+        return self._horovod.allreduce(array, average=False, name=name).asnumpy()
 
     def close(self) -> None:
         """Wait until all others are here too, and leave the ring."""

@@ -19,14 +19,32 @@ def hashes(folder):
     return {path.name: sha256(path) for path in folder.glob("*.params")}
 
 
-def test_two_workers_train_what_one_process_trains_every_time(tmp_path):
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The SHA-256 of each epoch's parameters of a run of one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    with shared_process() as train:
+        assert train([*map(str, training("--prefix", folder / "ocr"))]).returncode == 0
+    return hashes(folder)
+
+
+def test_two_workers_train_what_one_process_trains_every_time(alone, tmp_path):
     for name in "a", "b":
         options = ["-n", 2, "--kv-store", "horovod"]
         result = launched(options, [TRAIN, *training("--prefix", tmp_path / name / "ocr")])
         assert result.returncode == 0, result.stderr
-    with shared_process() as train:
-        assert train([*map(str, training("--prefix", tmp_path / "alone" / "ocr"))]).returncode == 0
-    assert hashes(tmp_path / "a") == hashes(tmp_path / "b") == hashes(tmp_path / "alone")
+        assert hashes(tmp_path / name) == alone
+
+
+def test_a_worker_that_is_killed_costs_only_time_with_restarts(alone, tmp_path):
+    command = [TRAIN, *training("--prefix", tmp_path / "ocr")]
+    with begun(launching(["-n", 2, "--kv-store", "horovod", "--restarts", 1], command)) as run:
+        wait_for(run, "Saved checkpoint")
+        os.kill(process_of(started_by(run.pid), "HOROVOD_RANK=1"), signal.SIGKILL)
+        said = run.stderr.read()
+        assert run.wait(timeout=100) == 0
+        assert "worker 1 was ended by SIGKILL: all others were ended, and all is started again from" in said
+    assert hashes(tmp_path) == alone
 
 
 def test_a_worker_that_is_killed_ends_all(tmp_path):
