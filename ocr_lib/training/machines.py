@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from typing import Dict, Iterator, Set
+from typing import Dict, Iterator, List, Set
 from weakref import ref
 
 import numpy as np
@@ -22,8 +22,8 @@ from ocr_lib.training.watch import Watch
 class ParameterServer:
     """MXNet's KVStore on ps-lite: workers push to servers, which sum, and pull the sums.
 
-    Servers sum in the order in which vectors come. The sum of two does not depend on it; more are summed in double
-    precision, so that their order is lost in the rounding.
+    Servers sum in single precision, in the order in which vectors come. The sum of two does not hang on it; more are
+    sent in slots of their own, and each worker sums them by rank. So are vectors in double precision.
 
     Parameters
     ----------
@@ -56,15 +56,28 @@ class ParameterServer:
         self._watch.ask(lost)
         self._wait_at_end(False)  # a process that fails shall not wait for the others
         self._buffers: Dict[str, mx.nd.NDArray] = {}
+        self._order: List[int] = []  # ps-lite's numbers of the machines, by rank
         self.share = self._watch.share = self._find_share()
 
     def sum(self, name: str, vector: np.ndarray) -> None:
         """Make a vector the sum of all machines' vectors of that name; see `ocr_lib.training.exchange.Exchange`."""
+        size = self._store.num_workers
+        if vector.dtype == np.float32 and size <= 2:
+            self._sum(name, vector)
+            return
+        rounded = vector.astype(np.float32)
+        slots = np.zeros((size, 2, len(vector)), np.float32)  # each machine fills its own, to which others add zeros
+        slots[self._store.rank] = rounded, vector - rounded
+        slots = slots if vector.dtype == np.float64 else slots[:, :1].copy()
+        self._sum(name, slots.reshape(-1))
+        order = self._order or range(size)
+        vector[:] = sum(slots[number].astype(np.float64).sum(0) for number in order)
+
+    def _sum(self, name: str, vector: np.ndarray) -> None:
         starting = name not in self._buffers
         with self._watch.waiting(starting):
             if starting:
-                dtype = vector.dtype if self._store.num_workers <= 2 else np.float64
-                self._buffers[name] = mx.nd.zeros(vector.shape, dtype=dtype)
+                self._buffers[name] = mx.nd.zeros(vector.shape)
                 self._store.init(name, self._buffers[name])
             buffer = self._buffers[name]
             buffer[:] = vector
@@ -84,11 +97,12 @@ class ParameterServer:
         share = Share(self._store.rank, self._store.num_workers)
         text = os.environ.get("OCR_RANK", "")
         share = Share(int(text) if text.isdigit() else share.rank, share.size)
-        taken = np.zeros(share.size + 1)
-        taken[min(share.rank, share.size)] = 1
-        self.sum("ranks", taken)
-        if (taken[:-1] != 1).any():
+        ranks = np.zeros(share.size)
+        ranks[self._store.rank] = share.rank
+        self.sum("ranks", ranks)
+        if sorted(ranks) != [*range(share.size)]:
             raise OCRError(f"OCR_RANK={text}: the ranks of the machines must be 0 to {share.size - 1}, each once")
+        self._order = np.argsort(ranks).tolist()
         return share
 
     def _wait_at_end(self, waits: bool) -> None:
