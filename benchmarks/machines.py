@@ -7,8 +7,8 @@ samples shares the core as well. The vector of a step is shared out between the 
 it, and at most 2. Both compute the same batches in the same parts.
 
 The log of lstm_ocr_train.py counts as in benchmarks/train.py: the time for training of all epochs after the first.
-Contestants take turns, and the fastest turn of each counts. The preset `text-line` takes lines on disk. It needs
-Linux, root, two cores, and iproute2; namespaces and processes are gone afterwards, also after Ctrl-C.
+Contestants take turns, and the fastest turn of each counts. The preset `text-line` takes lines on disk, for two epochs.
+This needs Linux, root, two cores, and iproute2; namespaces and processes are gone afterwards, also after Ctrl-C.
 
     sudo .venv/bin/python benchmarks/machines.py --train-data LINES --val-data LINES --json > benchmarks-machines.json
 """
@@ -164,7 +164,7 @@ def commands(args: argparse.Namespace) -> Dict[str, List[str]]:
     budget, sizes = f"--time-budget={args.seconds}", {"training.epoch_size": EPOCH_SIZE}
     runs = {"captcha": train_command(FONTS, Path("ocr"), sizes, "--preset=captcha", budget, VALIDATION)}
     if args.train_data:
-        command = [sys.executable, str(ROOT / "lstm_ocr_train.py"), "--preset=text-line", budget]
+        command = [sys.executable, str(ROOT / "lstm_ocr_train.py"), "--preset=text-line", "--epochs=2"]
         data = {"train-data": args.train_data, "val-data": args.val_data}
         runs["text-line"] = command + [f"--{name}={path.resolve()}" for name, path in data.items() if path]
     return runs
@@ -175,7 +175,9 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--train-data", type=Path, help="lines for the preset text-line, which is left out otherwise")
     parser.add_argument("--val-data", type=Path, help="lines to validate on")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of each run (default: {SECONDS:g})")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help=f"of each run on captchas (default: {SECONDS:g})"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns of each run (default: {ROUNDS})")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
