@@ -175,9 +175,7 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--train-data", type=Path, help="lines for the preset text-line, which is left out otherwise")
     parser.add_argument("--val-data", type=Path, help="lines to validate on")
-    parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help=f"of each run on captchas (default: {SECONDS:g})"
-    )
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of captchas a turn (default: {SECONDS:g})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns of each run (default: {ROUNDS})")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
