@@ -13,6 +13,7 @@ from ocr_lib.feed.batches import even_bounds
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.training import TrainingRecipe
 
+_LEAST_BATCHES = 100
 # Random numbers are Philox's, whose keys are (seed, what for): 1 + epoch here.
 _MIXING = 0.02  # share of its width by which an image may come earlier or later, so that batches are never the same
 
@@ -98,7 +99,9 @@ def validation_bounds(recipe: Recipe, widths: np.ndarray) -> np.ndarray:
 
 def batch_count(training: TrainingRecipe, widths: np.ndarray) -> int:
     """Return how many batches of the recipe's area images of these widths make."""
-    area = training.batch_size * (training.batch_width or widths.mean())
+    area = training.batch_size * widths.mean()
+    if training.batch_width:  # few samples make small batches, as a network learns from each
+        area = min(training.batch_size * training.batch_width, max(area, widths.sum() / _LEAST_BATCHES))
     return min(len(widths), math.ceil(widths.sum() / area))
 
 

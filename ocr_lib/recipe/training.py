@@ -26,7 +26,8 @@ class TrainingRecipe(Part, frozen=True):
         order. So the result does not depend on how many cores there are, of which as many are used as there are parts.
     batch_width : int, optional
         Where the width of images is not fixed, a batch has about the area of `batch_size` images of this width, in
-        pixels, however many it has; of the training set's mean width if left out.
+        pixels, however many it has, but no more than a hundredth of the training set; of the set's mean width if left
+        out, or if that hundredth has less.
     sorted_epochs : int
         In so many epochs at the beginning, samples from disk come from the narrowest to the widest, not at random.
     patience : int

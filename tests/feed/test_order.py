@@ -74,11 +74,18 @@ def test_parts_of_large_batches_have_one_area(widths):
     assert areas.max() / areas.min() < 1.2
 
 
-def test_a_batch_width_says_how_large_batches_are(widths):
-    for batch_width in 80, 160, 640:
-        epoch = EpochOrder(recipe_of(batch_size=8, batch_width=batch_width), widths)(0)
-        areas = [widths[epoch.order[start:stop]].sum() for start, stop in epoch.bounds.tolist()]
-        assert np.mean(areas) == pytest.approx(8 * batch_width, rel=0.05)
+@pytest.mark.parametrize("batch_width, count, expected", [(80, 1, 80), (640, 8, 640), (640, 1, 207)])
+def test_a_batch_width_says_how_large_batches_are_but_a_set_has_a_hundred(widths, batch_width, count, expected):
+    widths = np.tile(widths, count)
+    epoch = EpochOrder(recipe_of(batch_size=16, batch_width=batch_width), widths)(0)
+    areas = [widths[epoch.order[start:stop]].sum() for start, stop in epoch.bounds.tolist()]
+    assert np.mean(areas) == pytest.approx(16 * expected, rel=0.05)
+    assert batch_width == expected or len(areas) == 100
+
+
+def test_a_few_images_are_in_batches_of_the_mean_width(widths):
+    epoch = EpochOrder(recipe_of(batch_size=16, batch_width=640), widths[:200])(0)
+    assert len(epoch.bounds) == 13
 
 
 def test_batches_come_in_random_order(widths):

@@ -26,7 +26,6 @@ SETTINGS = {
     "network.dropout": 0.1,
     "network.output_norm": "true",
     "training.learning_rate": 0.02,
-    "training.batch_width": "null",
     "training.sorted_epochs": 1,
     "training.schedule": "constant",
     "training.warmup": 0,
