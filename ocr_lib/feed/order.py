@@ -99,10 +99,11 @@ def validation_bounds(recipe: Recipe, widths: np.ndarray) -> np.ndarray:
 
 def batch_count(training: TrainingRecipe, widths: np.ndarray) -> int:
     """Return how many batches of the recipe's area images of these widths make."""
-    area = training.batch_size * widths.mean()
+    batches = -(-len(widths) // training.batch_size)
     if training.batch_width:  # few samples make small batches, as a network learns from each
-        area = min(training.batch_size * training.batch_width, max(area, widths.sum() / _LEAST_BATCHES))
-    return min(len(widths), math.ceil(widths.sum() / area))
+        whole = math.ceil(widths.sum() / (training.batch_size * training.batch_width))
+        batches = max(whole, min(batches, _LEAST_BATCHES))
+    return min(len(widths), batches)
 
 
 def area_bounds(widths: np.ndarray, batches: int, parts: int) -> np.ndarray:
