@@ -184,6 +184,9 @@ class Trainer:
         if self._store.progress():
             arrays = self._store.last_arrays()
             params = {name.partition(":")[2]: array for name, array in arrays["params"].items()}
+            missing = self._weights.keys() - params.keys()
+            if missing:
+                raise OCRError(f"the checkpoint's parameters don't fit the recipe's network: {min(missing)} is missing")
             fill(self._weights, params)
             fill(self._optimizer.states, arrays["states"])
         else:
