@@ -125,6 +125,7 @@ def test_other_samples_are_told_by_both(tmp_path):
     assert not list((tmp_path / "0").iterdir())
 
 
+@pytest.mark.slow
 def test_too_few_parts_are_refused(tmp_path):
     result = launched(["-n", 2], [TRAIN, *training("--prefix", tmp_path / "ocr", parts=1)])
     assert result.returncode == 1

@@ -49,17 +49,9 @@ def free_port():
         return str(one.getsockname()[1])
 
 
-@pytest.mark.parametrize(
-    "role, number",
-    [
-        ("worker", signal.SIGKILL),
-        pytest.param("worker", signal.SIGSTOP, marks=pytest.mark.slow),
-        pytest.param("server", signal.SIGKILL, marks=pytest.mark.slow),
-        pytest.param("server", signal.SIGSTOP, marks=pytest.mark.slow),
-        pytest.param("scheduler", signal.SIGKILL, marks=pytest.mark.slow),
-        pytest.param("scheduler", signal.SIGSTOP, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["worker", "server", "scheduler"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_all_end_without_a_launcher_too(tmp_path, role, number):
     command = by_hand(*training("--prefix", tmp_path / "ocr", epochs=5000))
     with begun(command, DMLC_PS_ROOT_PORT=free_port(), PYTHONPATH=str(ROOT)) as run:
