@@ -57,9 +57,9 @@ class TestCores:
         monkeypatch.setattr(logger, "propagate", True)
         caplog.set_level(logging.INFO, "ocr_lib")
         train_short(tmp_path / "ocr", ("training.parts", parts), cpus=cpus, dry_run=True)
-        told = [message for message in caplog.messages if message.startswith("training.parts is")]
+        told = {message for message in caplog.messages if message.startswith("training.parts is")}
         line = "training.parts is 1, so 1 of {0} cores compute: --set training.parts={0} is for all of them"
-        assert told == ([line.format(said)] if said else [])
+        assert told == ({line.format(said)} if said else set())
         assert f"on {min(cpus, parts)} core" in caplog.text
 
     def test_there_must_be_one(self, tmp_path):
