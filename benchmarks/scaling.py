@@ -1,7 +1,7 @@
 """What a cost model predicts of training on 1 to 64 machines, from what is measured on one core of this one.
 
-With W machines a step takes, for a gradient of G bytes (4 a number; with servers 8 where W > 2, as they then sum in
-double precision), a network of B bytes/s each way and of latency L, and S servers on S of the machines,
+With W machines a step takes, for a gradient of G bytes (4 a number; with servers W times that where W > 2, as each
+machine then gets the gradients of every other, to sum them by rank), a network of B bytes/s each way and of latency L, and S servers on S of the machines,
 
     T = parts + samples + update + exchange
 
@@ -57,7 +57,7 @@ class Network(NamedTuple):
 def servers_exchange(costs: Costs, network: Network, count: int) -> float:
     """Return the seconds that the exchange with parameter servers takes."""
     servers = min(network.servers or count, count)
-    size = costs.size * (2 if count > 2 else 1)
+    size = costs.size * (count if count > 2 else 1)
     work = costs.fixed + costs.message * ((servers + count) / 2 - 1) + costs.byte * size * (1 + count / servers) / 2
     return work + 2 * (count - 1) / servers * size / network.speed + 4 * network.latency
 
