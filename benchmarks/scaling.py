@@ -1,7 +1,8 @@
 """What a cost model predicts of training on 1 to 64 machines, from what is measured on one core of this one.
 
 With W machines a step takes, for a gradient of G bytes (4 a number; with servers W times that where W > 2, as each
-machine then gets the gradients of every other, to sum them by rank), a network of B bytes/s each way and of latency L, and S servers on S of the machines,
+machine then gets the gradients of every other, to sum them by rank), a network of B bytes/s each way and of latency L,
+and S servers on S of the machines,
 
     T = parts + samples + update + exchange
 
