@@ -166,6 +166,8 @@ class TestDataset:
         dataset = RecordDataset(labelled)
         with multiprocessing.get_context("forkserver").Pool(1) as pool:
             assert pool.map(dataset.item, range(len(TEXTS))) == [dataset.item(i) for i in range(len(TEXTS))]
+            pool.close()  # to terminate it may hang
+            pool.join()
         copy = pickle.loads(pickle.dumps(dataset))  # noqa: S301
         np.testing.assert_array_equal(copy.read(1), dataset.read(1))
 
