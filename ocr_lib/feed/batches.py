@@ -1,10 +1,13 @@
 """Which samples make which batch of an epoch, and which part of it."""
 
-from typing import Callable, Dict, Iterator, List, NamedTuple
+from dataclasses import dataclass
+from typing import Callable, Dict, Generic, Iterator, List, NamedTuple, TypeVar
 
 import numpy as np
 
 from ocr_lib.feed.source import Batch
+
+Samples = TypeVar("Samples", range, Batch)
 
 Bounds = Callable[[int], np.ndarray]
 """Of an epoch, (B, P + 1) int: where the parts of its batches begin and end, counted from its first sample."""
@@ -30,34 +33,23 @@ class Share(NamedTuple):
 EVERYTHING = Share()
 
 
-class Portion(NamedTuple):
+@dataclass(frozen=True)
+class Portion(Generic[Samples]):
     """What there is to compute of a batch.
 
     Attributes
     ----------
     samples : int
         Of the whole batch, on all machines.
-    parts : dict of int to range
-        Indices of samples by the number of the part; parts without any are left out.
+    parts : dict
+        By the number of each part its samples, or their indices; parts without any are left out.
     """
 
     samples: int
-    parts: Dict[int, range]
+    parts: Dict[int, Samples]
 
 
-class PartedBatch(NamedTuple):
-    """What there is to compute of a batch.
-
-    Attributes
-    ----------
-    samples : int
-        Of the whole batch, on all machines.
-    parts : dict of int to Batch
-        Samples by the number of their part; parts without any are left out.
-    """
-
-    samples: int
-    parts: Dict[int, Batch]
+PartedBatch = Portion[Batch]
 
 
 def even_bounds(epoch_size: int, batch_size: int, parts: int) -> np.ndarray:
@@ -81,7 +73,7 @@ def batch_ranges(bounds: Bounds, epoch_size: int, epoch: int = 0, done: int = 0)
         epoch, done = epoch + 1, 0
 
 
-def portions(batches: Iterator[List[range]], share: Share) -> Iterator[Portion]:
+def portions(batches: Iterator[List[range]], share: Share) -> Iterator[Portion[range]]:
     """Yield a machine's portion of every batch."""
     for parts in batches:
         mine = {number: parts[number] for number in share.of(len(parts)) if len(parts[number])}

@@ -1,9 +1,10 @@
 """The data iterators of a plan, and the worker processes behind them."""
 
+from itertools import tee
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Union
 
-from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Portion, Share, batch_ranges, even_bounds, portions
+from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Share, batch_ranges, even_bounds, portions
 from ocr_lib.feed.iterator import OCRIter
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
 from ocr_lib.feed.source import Batch, Task
@@ -124,12 +125,10 @@ def training_parts(
     plan: Plan, pool: Pool, epoch: int = 0, done: int = 0, share: Share = EVERYTHING
 ) -> Iterator[PartedBatch]:
     """Yield batches by part, epoch after epoch, from a batch of an epoch on: those parts that are this machine's."""
-
-    def begin() -> Iterator[Portion]:
-        return portions(batch_ranges(plan.bounds, plan.recipe.training.epoch_size, epoch, done), share)
-
-    parts = pool.map(("train", indices) for portion in begin() for indices in portion.parts.values())
-    for portion in begin():
+    batches = batch_ranges(plan.bounds, plan.recipe.training.epoch_size, epoch, done)
+    wanted, made = tee(portions(batches, share))
+    parts = pool.map(("train", indices) for portion in wanted for indices in portion.parts.values())
+    for portion in made:
         yield PartedBatch(portion.samples, {number: next(parts) for number in portion.parts})
 
 
