@@ -24,8 +24,8 @@ machine exchanges nothing. Efficiency is the speed over W times that of one mach
 
 The batch is fixed, as the preset has it, and its parts are shared out (there are as many as machines, if these are
 more than the preset's parts); or it grows with the machines. With --check, what is predicted for two machines is
-compared with what benchmarks/machines.py measured: its one machine gives the first two terms, and each of the two
-has half of these. Run both when the computer does nothing else: medians and means count here, not the fastest turns.
+compared with what benchmarks/machines.py measured: its machine beside another that does the same, as cores of one
+computer slow each other down, gives the first two terms, and each of the two has half of these. Run both when the computer does nothing else: medians and means count here, not the fastest turns.
 
     python benchmarks/scaling.py
 """
@@ -37,6 +37,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple
 
+from machines import BESIDE
 from report import Row, make_parser, show
 from scaling_costs import Costs, measured, part_seconds
 
@@ -117,7 +118,7 @@ def compared(path: Path, latency: float) -> List[Row]:
     rows = []
     for preset, costs in measured(presets).items():
         batch = found[f"{preset}: a batch"]
-        alone = batch / found[f"{preset}: 1 machine"]
+        alone = batch / found[f"{preset}: {BESIDE}"]
         for name, speed in found.items():
             match = re.fullmatch(rf"{preset}: 2 machines, ([\d.]+) Gbit/s", name)
             if match:

@@ -17,7 +17,7 @@ from ocr_lib.jobs.train import train
 from ocr_lib.recipe.captcha import RENDERERS
 from ocr_lib.recipe.settings import parse_setting, preset_names
 from ocr_lib.sets.alphabets import find_alphabet
-from ocr_lib.training.exchange import KV_STORES
+from ocr_lib.training.exchange import GRADIENT_COMPRESSIONS, KV_STORES
 from ocr_lib.training.start import ALPHABET, DEFAULT_PRESET, POLICIES
 from ocr_lib.training.warm_start import ALPHABET_CHANGES
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 # Options that the function takes under the same names.
 _PASSED_ON = (
     "val_data held_out format max_problems resume overwrite pretrained pretrained_policy alphabet_change "
-    "kv_store target_accuracy time_budget export_on_end log_dir dry_run quiet"
+    "kv_store gradient_compression target_accuracy time_budget export_on_end log_dir dry_run quiet"
 ).split()
 
 
@@ -63,6 +63,12 @@ def main(argv: Optional[List[str]] = None) -> int:
         choices=KV_STORES,
         default=KV_STORES[0],
         help="what connects the machines that share the run: lstm_ocr_launch.py starts them (default: local, for one)",
+    )
+    parser.add_argument(
+        "--gradient-compression",
+        choices=GRADIENT_COMPRESSIONS,
+        default=GRADIENT_COMPRESSIONS[0],
+        help="send gradients to other machines in two bits each, where the network is slow (default: none)",
     )
     parser.add_argument("--target-accuracy", type=float, default=math.inf, help="stop once a validation reaches it")
     parser.add_argument("--time-budget", type=float, default=math.inf, metavar="SECONDS", help="stop after this time")

@@ -52,6 +52,7 @@ class RunOptions(NamedTuple):
     num_proc: Optional[int]
     cpus: Optional[int]
     gpus: int
+    gradient_compression: str
     target_accuracy: float
     deadline: float
     export_on_end: bool
@@ -89,7 +90,7 @@ def run(plan: Plan, start: Start, options: RunOptions, exchange: Exchange) -> Tr
         validation = validation_batches(plan, pool, share)
         batches = training_parts(plan, pool, progress.epoch, progress.batch, share)
         feed = Feed(batches, len(plan.bounds(0)), validation)
-        trainer = Trainer(crew, feed, store, progress, start.pretrained, exchange)
+        trainer = Trainer(crew, feed, store, progress, start.pretrained, exchange, options.gradient_compression)
         if options.export_on_end and share.rank == 0:
             checked_model(trainer.checkpoint(), Samples(*validation[0]))
         if start.pretrained:

@@ -12,7 +12,7 @@ from ocr_lib.jobs.run import RunOptions, Trained, check_exportable, run
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import Settings, decode_json, encode_json, override
 from ocr_lib.sets.dataset import MAX_PROBLEMS
-from ocr_lib.training.exchange import Exchange, broadcast, connect
+from ocr_lib.training.exchange import GRADIENT_COMPRESSIONS, ONE_MACHINE, Exchange, broadcast, connect
 from ocr_lib.training.start import LOG_FILES, Start, StartOptions, check_log_folder, find_start
 
 _SIZES = ("training.epoch_size", "training.validation_size")
@@ -38,6 +38,7 @@ def train(
     cpus: Optional[int] = None,
     gpus: int = 0,
     kv_store: str = "local",
+    gradient_compression: str = GRADIENT_COMPRESSIONS[0],
     target_accuracy: float = math.inf,
     time_budget: float = math.inf,
     export_on_end: bool = False,
@@ -76,6 +77,8 @@ def train(
         To train on; 0 trains on the CPU.
     kv_store : {"local", "device", "dist_sync", "dist_device_sync", "horovod"}
         What connects the machines that share the run, as docs/machines.md tells; the first two are for one machine.
+    gradient_compression : {"none", "2bit"}
+        How machines exchange gradients: as they are, or in two bits each, as docs/machines.md tells.
     target_accuracy, time_budget : float
         Training stops once a validation reaches the one, or after so many seconds, and then validates.
     export_on_end : bool
@@ -101,7 +104,9 @@ def train(
     start = StartOptions(
         prefix, preset, pairs, resume, overwrite, weights, pretrained_policy, alphabet_change, disk is not None
     )
-    how = num_proc, cpus, gpus, target_accuracy, deadline, export_on_end
+    if gradient_compression != GRADIENT_COMPRESSIONS[0] and kv_store in ONE_MACHINE:
+        raise OCRError(f"--gradient-compression is for several machines, not for --kv-store {kv_store}")
+    how = num_proc, cpus, gpus, gradient_compression, target_accuracy, deadline, export_on_end
     options = RunOptions(prefix, *how, Path(log_dir or f"{prefix}-log"), not resume, overwrite, dry_run, quiet)
     exchange = connect(kv_store)
     if exchange.share.rank == 0:

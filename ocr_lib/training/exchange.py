@@ -10,7 +10,9 @@ import numpy as np
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Share
 
-KV_STORES = ("local", "device", "dist_sync", "dist_device_sync", "horovod")
+ONE_MACHINE = ("local", "device")
+KV_STORES = (*ONE_MACHINE, "dist_sync", "dist_device_sync", "horovod")
+GRADIENT_COMPRESSIONS = ("none", "2bit")
 
 
 class Exchange(Protocol):
@@ -32,7 +34,7 @@ class Exchange(Protocol):
         name : str
             Vectors of one name have one size and type throughout; all machines sum the same names in the same order.
         vector : numpy.ndarray
-            (S,) float32 or float64.
+            (S,) float32, float64, or int32 whose sums are less than 2**24 in magnitude.
         """
 
     def close(self) -> None:
@@ -61,7 +63,7 @@ def connect(kv_store: str) -> Exchange:
     """
     if kv_store not in KV_STORES:
         raise OCRError(f"--kv-store {kv_store} is unknown: take one of {', '.join(KV_STORES)}")
-    if kv_store in KV_STORES[:2]:  # the cores, or GPUs, of one machine share memory
+    if kv_store in ONE_MACHINE:  # the cores, or GPUs, of one machine share memory
         return Alone()
     from ocr_lib.training.machines import Horovod, ParameterServer
 

@@ -67,3 +67,40 @@ def adam_step(
         means[i] = beta1 * means[i] + (one - beta1) * gradient
         variances[i] = beta2 * variances[i] + (one - beta2) * gradient * gradient
         weights[i] -= rate * means[i] / (np.sqrt(variances[i]) + epsilon)
+
+
+@compiled("void(f4[::1], f4[::1], i8, i8, i4[::1])")
+def pack_signs(numbers: np.ndarray, steps: np.ndarray, machines: int, digits: int, packed: np.ndarray) -> None:
+    """Take from numbers (S,) their signs times `steps`, of those beyond half a step.
+
+    Parameters
+    ----------
+    numbers, steps : numpy.ndarray
+        (S,); what is taken is subtracted.
+    machines, digits : int
+        Each of `packed` has so many signs, plus 1, as its digits to the base of ``2 * machines + 1``.
+    packed : numpy.ndarray
+        (ceil(S / digits),).
+    """
+    half = np.float32(0.5)
+    for k in range(packed.size):
+        word = 0
+        for i in range(min((k + 1) * digits, numbers.size) - 1, k * digits - 1, -1):
+            sign = 0
+            if numbers[i] > half * steps[i]:
+                sign = 1
+            elif numbers[i] < -half * steps[i]:
+                sign = -1
+            numbers[i] -= sign * steps[i]
+            word = word * (2 * machines + 1) + sign + 1
+        packed[k] = word
+
+
+@compiled("void(i4[::1], f4[::1], i8, i8, f4[::1])")
+def unpack_sums(packed: np.ndarray, steps: np.ndarray, machines: int, digits: int, sums: np.ndarray) -> None:
+    """Make `sums` (S,) those of what so many machines have packed by `pack_signs`; `packed` is the sum of all."""
+    for k in range(packed.size):
+        word = np.int64(packed[k])
+        for i in range(k * digits, min((k + 1) * digits, sums.size)):
+            sums[i] = (word % (2 * machines + 1) - machines) * steps[i]
+            word //= 2 * machines + 1

@@ -23,6 +23,8 @@ class Layout:
     ----------
     trained, size : int
         How many numbers have a gradient, and S.
+    starts : numpy.ndarray
+        (A,) int, where each array of parameters begins.
     runs : list of (slice, bool)
         What lies side by side of the parameters, and whether weight decay shrinks it, which it does to weights and
         scales, as MXNet has it.
@@ -44,6 +46,7 @@ class Layout:
             start = stop
         self.size = start
         self.trained = start - sum(math.prod(shapes[name]) for name in averages)
+        self.starts = np.array([self._places[name][0].start for name in [*single, *inside]])
         self.runs = [(self._run(list(names)), decays) for decays, names in groupby([*single, *inside], _decays)]
 
     def views(self, vector: np.ndarray) -> Weights:

@@ -22,8 +22,9 @@ from ocr_lib.training.watch import Watch
 class ParameterServer:
     """MXNet's KVStore on ps-lite: workers push to servers, which sum, and pull the sums.
 
-    Servers sum in single precision, in the order in which vectors come. The sum of two does not hang on it; more are
-    sent in slots of their own, and each worker sums them by rank. So are vectors in double precision.
+    Servers sum in single precision, in the order in which vectors come. Sums of two do not hang on it, nor do those of
+    whole numbers; more are sent in slots of their own, and each worker sums them by rank. So are vectors in double
+    precision.
 
     Parameters
     ----------
@@ -62,10 +63,11 @@ class ParameterServer:
     def sum(self, name: str, vector: np.ndarray) -> None:
         """Make a vector the sum of all machines' vectors of that name; see `ocr_lib.training.exchange.Exchange`."""
         size = self._store.num_workers
-        if vector.dtype == np.float32 and size <= 2:
-            self._sum(name, vector)
-            return
         rounded = vector.astype(np.float32)
+        if vector.dtype == np.int32 or (vector.dtype == np.float32 and size <= 2):
+            self._sum(name, rounded)
+            vector[:] = rounded
+            return
         slots = np.zeros((size, 2, len(vector)), np.float32)  # each machine fills its own, to which others add zeros
         slots[self._store.rank] = rounded, vector - rounded
         slots = slots if vector.dtype == np.float64 else slots[:, :1].copy()

@@ -14,8 +14,9 @@ from ocr_lib.feed.source import Batch
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.net.checkpoint import Arrays, Checkpoint
+from ocr_lib.training.compression import batch_sums
 from ocr_lib.training.crew import Crew
-from ocr_lib.training.exchange import Alone, Exchange, share_first
+from ocr_lib.training.exchange import GRADIENT_COMPRESSIONS, Alone, Exchange, share_first
 from ocr_lib.training.initial import fill, initial_weights
 from ocr_lib.training.interrupt import StopRequest
 from ocr_lib.training.layout import is_average
@@ -78,6 +79,8 @@ class Trainer:
         Weights that a new run begins with.
     exchange : Exchange, optional
         With the machines that share the run; the first one's store, progress and weights count.
+    compression : str
+        How gradients are exchanged, one of `ocr_lib.training.exchange.GRADIENT_COMPRESSIONS`.
 
     Raises
     ------
@@ -93,6 +96,7 @@ class Trainer:
         progress: Progress,
         pretrained: Optional[Pretrained] = None,
         exchange: Optional[Exchange] = None,
+        compression: str = GRADIENT_COMPRESSIONS[0],
     ) -> None:
         self._recipe = crew.recipe
         self._crew = crew
@@ -100,6 +104,7 @@ class Trainer:
         self._store = store
         self._progress = progress
         self._exchange = exchange or Alone()
+        self._sums = batch_sums(self._exchange, crew.layout, compression)
         self._log: Listener
         self._figures: Dict[str, float] = {}  # of the last validation, if the network is as it was then
         self._saved_updates = progress.updates
@@ -221,9 +226,9 @@ class Trainer:
         """Train on a batch; return whether a machine wishes to stop."""
         progress = self._progress
         sums = self._crew.train(batch, progress.updates, stopping)
-        self._exchange.sum("batch", sums.vector)
-        self._means.add(batch.samples, [sums.right, sums.cost])
         progress.batch += 1
+        self._sums.sum(sums.vector, whole=progress.batch == self._feed.batches_per_epoch)
+        self._means.add(batch.samples, [sums.right, sums.cost])
         if not math.isfinite(sums.cost):
             raise OCRError(
                 f"training diverged in epoch {progress.epoch}, batch {progress.batch}: the loss is "

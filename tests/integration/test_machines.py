@@ -100,6 +100,21 @@ def test_a_killed_worker_costs_only_time_with_restarts(alone, tmp_path):
     assert hashes(tmp_path) == alone[2, "--overwrite"]
 
 
+def test_gradients_in_two_bits_train_as_well_and_the_same_after_a_kill(together, tmp_path):
+    options = ["--gradient-compression", "2bit", "--overwrite"]
+    runs = {name: training("--prefix", tmp_path / name / "ocr", *options) for name in "ab"}
+    undisturbed = launched(["-n", 2], [TRAIN, *runs["a"]])
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    with begun(launching(["-n", 2, "--restarts", 1], [TRAIN, *runs["b"]])) as run:
+        wait_for(run, r"Saved checkpoint .*ocr-0001\.params")
+        os.kill(process_of(started_by(run.pid), "OCR_RANK=0"), signal.SIGKILL)
+        assert run.wait(timeout=100) == 0
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+    whole = read_manifest(str(together[0] / "0" / "ocr"))
+    packed = read_manifest(str(tmp_path / "a" / "ocr"))
+    assert packed.saved[-1].metrics["cer"] < whole.saved[-1].metrics["cer"] + 0.1
+
+
 def test_ctrl_c_stops_all_with_a_checkpoint_and_only_loopback_is_listened_on(tmp_path):
     command = launching(["-n", 2], [TRAIN, *training("--prefix", tmp_path / "ocr", epochs=500)])
     with begun(command) as run:

@@ -95,6 +95,10 @@ class TestRecipe:
             ({"settings": {"network.hiden": 3}}, "network.hiden: no such key in a recipe"),
             ({"settings": {"text.max_length": 6}}, "needs 11 time steps"),
             ({"gpus": 1}, "--gpu needs an MXNet with CUDA"),
+            (
+                {"gradient_compression": "2bit"},
+                "--gradient-compression is for several machines, not for --kv-store local",
+            ),
             ({"pretrained_policy": "resume"}, "--pretrained-policy goes with --pretrained"),
         ],
     )
