@@ -17,7 +17,7 @@ from report import ROOT
 
 from ocr_lib.files import write_atomic
 
-BENCHMARKS = ("render", "renderers", "train", "peers", "time_to_accuracy", "memory")
+BENCHMARKS = ("render", "renderers", "train", "peers", "cores", "time_to_accuracy", "memory")
 PACKAGES = ("mxnet", "numpy", "numba", "captcha", "pillow", "torch")
 
 

@@ -1,8 +1,8 @@
 """What a cost model predicts of training on 1 to 64 machines, from what is measured on one core of this one.
 
-With W machines a step takes, for a gradient of G bytes (4 a number; with servers W times that where W > 2, as each
-machine then gets the gradients of every other, to sum them by rank), a network of B bytes/s each way and of latency L,
-and S servers on S of the machines,
+With W machines a step takes, for a gradient of G bytes (4 a number; with servers twice that where W > 2, and a peak of
+each block from every machine, so that sums are exact), a network of B bytes/s each way and of latency L, and S servers
+on S of the machines,
 
     T = parts + samples + update + exchange
 
@@ -25,7 +25,8 @@ machine exchanges nothing. Efficiency is the speed over W times that of one mach
 The batch is fixed, as the preset has it, and its parts are shared out (there are as many as machines, if these are
 more than the preset's parts); or it grows with the machines. With --check, what is predicted for two machines is
 compared with what benchmarks/machines.py measured: its machine beside another that does the same, as cores of one
-computer slow each other down, gives the first two terms, and each of the two has half of these. Run both when the computer does nothing else: medians and means count here, not the fastest turns.
+computer slow each other down, gives the first two terms, and each of the two has half of these. Run both when the
+computer does nothing else: medians and means count here, not the fastest turns.
 
     python benchmarks/scaling.py
 """
@@ -42,6 +43,7 @@ from report import Row, make_parser, show
 from scaling_costs import Costs, measured, part_seconds
 
 from ocr_lib.recipe.settings import load_preset
+from ocr_lib.training.exact_sums import BLOCK
 
 PRESETS = ("captcha", "text-line", "crnn")
 MACHINES = (1, 2, 4, 8, 16, 32, 64)
@@ -59,7 +61,7 @@ class Network(NamedTuple):
 def servers_exchange(costs: Costs, network: Network, count: int) -> float:
     """Return the seconds that the exchange with parameter servers takes."""
     servers = min(network.servers or count, count)
-    size = costs.size * (count if count > 2 else 1)
+    size = costs.size * (2 + count / BLOCK if count > 2 else 1)
     work = costs.fixed + costs.message * ((servers + count) / 2 - 1) + costs.byte * size * (1 + count / servers) / 2
     return work + 2 * (count - 1) / servers * size / network.speed + 4 * network.latency
 

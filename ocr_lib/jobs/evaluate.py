@@ -1,17 +1,23 @@
 """Measuring a recognizer on labelled images: all that ``lstm_ocr_eval.py`` does."""
 
 import logging
+import os
+import pickle
 from collections import Counter
-from itertools import islice
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice, tee
 from pathlib import Path
-from typing import Callable, Iterator, List, Optional, Tuple, Union
+from typing import Callable, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.errors import OCRError, naming
+from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.jobs.load import load
 from ocr_lib.recognize.evaluation import Evaluation, Evaluator
+from ocr_lib.recognize.reading import Reading
 from ocr_lib.recognize.recognizer import Recognizer
 from ocr_lib.sets.dataset import MAX_PROBLEMS, Dataset, Item, check_problems, open_dataset, tell_problems
 
@@ -19,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 NUM_WORST = 20
 _CHUNK = 128
+
+_Images = List[np.ndarray]
 
 
 def evaluate(
@@ -28,6 +36,7 @@ def evaluate(
     format: Optional[str] = None,  # noqa: A002
     max_problems: float = MAX_PROBLEMS,
     num_worst: int = NUM_WORST,
+    cpus: int = 1,
     tell: Optional[Callable[[int, int], object]] = None,
 ) -> Evaluation:
     """Measure how well a recognizer reads labelled images.
@@ -44,6 +53,9 @@ def evaluate(
         Share of the images that may be unusable; they are left out, and told.
     num_worst : int
         Lines to keep of those read worst.
+    cpus : int
+        Processes to read with, each on one core, where there are enough images. One is this process. More take what
+        pickles: a checkpoint does; an exported model does not, and has threads of its own.
     tell : callable, optional
         Is given the number of images that were read, and of those that there are, now and then.
 
@@ -55,10 +67,12 @@ def evaluate(
     Raises
     ------
     OCRError
-        If there is no such recognizer or data set, or too little of it can be read.
+        If there is no such recognizer or data set, too little of it can be read, or `cpus` is less than 1.
     """
     if num_worst < 0:
         raise OCRError(f"--worst must be at least 0, not {num_worst}")
+    if cpus < 1:
+        raise OCRError(f"--cpu must be at least 1, not {cpus}")
     path = Path(data)
     dataset = open_dataset(path, format, max_problems)
     reader = recognizer if isinstance(recognizer, Recognizer) else load(recognizer)
@@ -67,14 +81,35 @@ def evaluate(
     problems = list(dataset.problems)
     images = _images(dataset, reader, problems, lambda usable: check_problems(path, usable, problems, max_problems))
     done = 0
-    while batch := list(islice(images, _CHUNK)):
-        for (item, image), reading in zip(batch, reader.read([image for _, image in batch])):
-            evaluator.add(item.name, item.text, reading, image)
-        done += len(batch)
-        if tell:
-            tell(done, len(dataset))
+    given, to_read = tee(iter(lambda: list(islice(images, _CHUNK)), []))
+    with _reading(reader, min(cpus, -(-len(dataset) // _CHUNK))) as read:
+        for chunk, found in zip(given, read([image for _, image in chunk] for chunk in to_read)):
+            for (item, image), reading in zip(chunk, found):
+                evaluator.add(item.name, item.text, reading, image)
+            done += len(chunk)
+            if tell:
+                tell(done, len(dataset))
     tell_problems("Skipped", problems)
     return evaluator.evaluation(len(problems))
+
+
+@contextmanager
+def _reading(
+    recognizer: Recognizer, processes: int
+) -> Iterator[Callable[[Iterable[_Images]], Iterator[List[Reading]]]]:
+    """Give what reads lists of images one after another, in so many processes."""
+    if processes <= 1:
+        yield partial(map, recognizer.read)
+        return
+    # By pickle itself: as multiprocessing does it, MXNet's arrays are for one other process only.
+    with OrderedPool(partial(_unpickled_read, pickle.dumps(recognizer)), processes) as pool:
+        yield pool.map
+
+
+def _unpickled_read(recognizer: bytes) -> Callable[[_Images], List[Reading]]:
+    os.environ["OMP_NUM_THREADS"] = "1"  # is read when MXNet is loaded, which comes with what is unpickled
+    read: Callable[[_Images], List[Reading]] = pickle.loads(recognizer).read  # noqa: S301  (this program's own)
+    return read
 
 
 def _warn_of_unknown(dataset: Dataset, alphabet: Alphabet) -> None:

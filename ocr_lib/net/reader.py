@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -36,9 +36,9 @@ class Reader(Recognizer):
     """
 
     def __init__(self, checkpoint: Checkpoint, batch_size: int = 128, decode: Decoder = best_path) -> None:
+        self._checkpoint = checkpoint
         self.recipe = recipe = checkpoint.recipe
         super().__init__(recipe.alphabet, checkpoint.preparation, batch_size, decode)
-        self._params_path = checkpoint.params_path
         symbol = inference_symbol(checkpoint.symbol)
         width = recipe.image.width or _BOUND_WIDTH
         try:
@@ -62,6 +62,10 @@ class Reader(Recognizer):
                 f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"
             ) from error
 
+    def __reduce__(self) -> Tuple[Any, ...]:
+        """Pickle what it was made of; another process binds the network anew."""
+        return Reader, (self._checkpoint, self._batch_size, self.decode)
+
     def probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
         """Put prepared images, (N, H, W) uint8, through the network; returns (T', N, C) float32.
 
@@ -83,9 +87,13 @@ class Reader(Recognizer):
         except mx.base.MXNetError as error:
             reason = str(error).strip().splitlines()[-1]
             hint = "; a network of 8 bits needs DNNL_MAX_CPU_ISA=AVX512_CORE, or none" if "primitive" in reason else ""
-            raise OCRError(f"{self._params_path}: MXNet can't run this network here ({reason}){hint}") from error
+            raise OCRError(
+                f"{self._checkpoint.params_path}: MXNet can't run this network here ({reason}){hint}"
+            ) from error
         if not np.isfinite(output).all():
-            raise OCRError(f"{self._params_path}: what the network computes is no number: it diverged, or is damaged")
+            raise OCRError(
+                f"{self._checkpoint.params_path}: what the network computes is no number: it diverged, or is damaged"
+            )
         return output.reshape(-1, len(data), output.shape[-1])  # the original's is (T N, C)
 
     def _shapes(self, batch_size: int, width: int) -> List["mx.io.DataDesc"]:

@@ -104,3 +104,19 @@ def unpack_sums(packed: np.ndarray, steps: np.ndarray, machines: int, digits: in
         for i in range(k * digits, min((k + 1) * digits, sums.size)):
             sums[i] = (word % (2 * machines + 1) - machines) * steps[i]
             word //= 2 * machines + 1
+
+
+@compiled("void(f4[::1], f8[::1], f8, i8, f4[:,::1])")
+def split_whole(vector: np.ndarray, units: np.ndarray, fractions: float, block: int, whole: np.ndarray) -> None:
+    """Write numbers (S,) as multiples, (2, S), of their blocks' units, and of so many fractions of these."""
+    for i in range(vector.size):
+        scaled = vector[i] / units[i // block]
+        whole[0, i] = np.rint(scaled)
+        whole[1, i] = np.rint((scaled - np.rint(scaled)) * fractions)
+
+
+@compiled("void(f4[:,::1], f8[::1], f8, i8, f4[::1])")
+def join_whole(whole: np.ndarray, units: np.ndarray, fractions: float, block: int, vector: np.ndarray) -> None:
+    """Undo `split_whole`."""
+    for i in range(vector.size):
+        vector[i] = (whole[0, i] + whole[1, i] / fractions) * units[i // block]

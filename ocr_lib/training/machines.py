@@ -13,6 +13,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Share
 from ocr_lib.installation import how_to_install
 from ocr_lib.mx import mx
+from ocr_lib.training.exact_sums import block_peaks, from_whole, to_whole
 from ocr_lib.training.heartbeats import Heartbeats, prepare
 from ocr_lib.training.interrupt import STOP_SIGNALS
 from ocr_lib.training.server import VARIABLES
@@ -23,8 +24,8 @@ class ParameterServer:
     """MXNet's KVStore on ps-lite: workers push to servers, which sum, and pull the sums.
 
     Servers sum in single precision, in the order in which vectors come. Sums of two do not hang on it, nor do those of
-    whole numbers; more are sent in slots of their own, and each worker sums them by rank. So are vectors in double
-    precision.
+    whole numbers, which vectors are made into where there are more machines. Vectors in double precision are sent in
+    slots of their own, and each worker sums them by rank.
 
     Parameters
     ----------
@@ -57,23 +58,30 @@ class ParameterServer:
         self._watch.ask(lost)
         self._wait_at_end(False)  # a process that fails shall not wait for the others
         self._buffers: Dict[str, mx.nd.NDArray] = {}
-        self._order: List[int] = []  # ps-lite's numbers of the machines, by rank
+        self._order = [*range(self._store.num_workers)]  # ps-lite's numbers of the machines, by rank
         self.share = self._watch.share = self._find_share()
 
     def sum(self, name: str, vector: np.ndarray) -> None:
         """Make a vector the sum of all machines' vectors of that name; see `ocr_lib.training.exchange.Exchange`."""
-        size = self._store.num_workers
-        rounded = vector.astype(np.float32)
-        if vector.dtype == np.int32 or (vector.dtype == np.float32 and size <= 2):
-            self._sum(name, rounded)
-            vector[:] = rounded
-            return
-        slots = np.zeros((size, 2, len(vector)), np.float32)  # each machine fills its own, to which others add zeros
-        slots[self._store.rank] = rounded, vector - rounded
-        slots = slots if vector.dtype == np.float64 else slots[:, :1].copy()
+        if vector.dtype == np.float64:
+            rounded = vector.astype(np.float32)
+            vector[:] = np.sum(self._slots(name, np.stack([rounded, vector - rounded])), axis=(0, 1))
+        elif vector.dtype == np.float32 and self.share.size > 2:
+            machines, peaks = self.share.size, np.max(self._slots(f"peaks of {name}", block_peaks(vector)), axis=0)
+            whole = to_whole(vector, peaks, machines)
+            self._sum(name, whole.reshape(-1))
+            from_whole(whole, peaks, machines, vector)
+        else:
+            summed = vector.astype(np.float32)
+            self._sum(name, summed)
+            vector[:] = summed
+
+    def _slots(self, name: str, numbers: np.ndarray) -> List[np.ndarray]:
+        """Return the numbers of all machines, by rank: each fills a slot of its own, to which the others add zeros."""
+        slots = np.zeros((self._store.num_workers, *numbers.shape), np.float32)
+        slots[self._store.rank] = numbers
         self._sum(name, slots.reshape(-1))
-        order = self._order or range(size)
-        vector[:] = sum(slots[number].astype(np.float64).sum(0) for number in order)
+        return [slots[number].astype(np.float64) for number in self._order]
 
     def _sum(self, name: str, vector: np.ndarray) -> None:
         starting = name not in self._buffers

@@ -142,6 +142,11 @@ class TestModel:
         assert (code, output, len(errors)) == (1, "", 1)
         assert "leave --prefix and --epoch out" in errors[0]
 
+    def test_cores(self, run, data, model):
+        code, output, errors = run(f"--model={model}", "--cpu=2", f"--data={data}")
+        assert (code, output, len(errors)) == (1, "", 1)
+        assert "--cpu goes with a checkpoint" in errors[0]
+
     def test_needs_no_mxnet(self, data, model):
         program = "import sys; sys.modules['mxnet'] = None; from ocr_lib.cli.eval import main; sys.exit(main())"
         command = [sys.executable, "-c", program, f"--model={model}", f"--data={data}", "--json"]
@@ -242,6 +247,7 @@ class TestErrors:
             ("--max-problems=1.5", "--max-problems must be from 0 to 1, not 1.5"),
             ("--max-problems=nan", "--max-problems must be from 0 to 1, not nan"),
             ("--batch-size=0", "--batch-size must be at least 1, not 0"),
+            ("--cpu=0", "--cpu must be at least 1, not 0"),
             ("--beam-width=3", "--beam-width goes with --decoder beam"),
             ("--epoch=9", "has no epoch 9"),
             ("--format=gt", "no labelled image"),

@@ -60,6 +60,34 @@ def test_is_told_how_far_it_is(tmp_path, folder):
     assert [done for done, _ in told] == sorted({done for done, _ in told})
 
 
+@pytest.fixture
+def many(tmp_path):
+    """Return a data set that is read in several pieces."""
+    write_samples(tmp_path / "data", [str(number) for number in range(100, 400)])
+    return tmp_path / "data"
+
+
+class TestCores:
+    def test_find_the_same(self, folder, many):
+        found = [evaluate(folder / "ocr", many, cpus=cpus).as_json() for cpus in (1, 2, 3)]
+        assert found[0] == found[1] == found[2]
+
+    def test_that_fail_are_told_as_one_does(self, folder, many):
+        recognizer = load(folder / "ocr")
+        recognizer.decode = fail
+        for cpus in 1, 2:
+            with pytest.raises(OCRError, match="can't decode"):
+                evaluate(recognizer, many, cpus=cpus)
+
+    def test_there_must_be_one(self, folder, many):
+        with pytest.raises(OCRError, match="--cpu must be at least 1, not 0"):
+            evaluate(folder / "ocr", many, cpus=0)
+
+
+def fail(probabilities):
+    raise OCRError("can't decode")
+
+
 class TestProblems:
     @pytest.fixture
     def data(self, folder, tmp_path):
