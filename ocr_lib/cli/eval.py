@@ -10,7 +10,6 @@ from tqdm import tqdm
 from ocr_lib.cli.command import add_overwrite, make_parser, print_json, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
-from ocr_lib.cores import usable_cores
 from ocr_lib.errors import OCRError
 from ocr_lib.files import check_free, write_atomic
 from ocr_lib.jobs.evaluate import NUM_WORST, evaluate
@@ -31,7 +30,10 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the worst lines' images too")
     parser.add_argument("--json", action="store_true", help="print an object")
     parser.add_argument(
-        "--cpu", type=int, metavar="N", help="cores to read with a checkpoint on, a process each (default: all)"
+        "--cpu",
+        type=int,
+        metavar="N",
+        help="cores to read with a checkpoint on, a process each (default: all, where that saves time)",
     )
     add_overwrite(parser)
     return run_command(parser, _evaluate, argv)
@@ -42,7 +44,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         check_free(args.html, args.overwrite)
     if args.model and args.cpu is not None:
         raise OCRError("--cpu goes with a checkpoint: a --model has threads of its own")
-    cpus = 1 if args.model else usable_cores() if args.cpu is None else args.cpu
+    cpus = 1 if args.model else args.cpu
     options = {"format": args.format, "max_problems": args.max_problems, "num_worst": args.worst}
     with tqdm(unit="image", disable=args.quiet or not sys.stderr.isatty(), leave=False) as bar:
 

@@ -3,16 +3,18 @@
 import logging
 import os
 import pickle
+import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing
 from functools import partial
 from itertools import islice, tee
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Callable, Generator, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
 from ocr_lib.alphabet import Alphabet
+from ocr_lib.cores import usable_cores
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.jobs.load import load
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 NUM_WORST = 20
 _CHUNK = 128
+_WORTH_CORES_S = 8.0  # that one process would take; several take some to start
 
 _Images = List[np.ndarray]
 
@@ -36,7 +39,7 @@ def evaluate(
     format: Optional[str] = None,  # noqa: A002
     max_problems: float = MAX_PROBLEMS,
     num_worst: int = NUM_WORST,
-    cpus: int = 1,
+    cpus: Optional[int] = 1,
     tell: Optional[Callable[[int, int], object]] = None,
 ) -> Evaluation:
     """Measure how well a recognizer reads labelled images.
@@ -53,9 +56,9 @@ def evaluate(
         Share of the images that may be unusable; they are left out, and told.
     num_worst : int
         Lines to keep of those read worst.
-    cpus : int
-        Processes to read with, each on one core, where there are enough images. One is this process. More take what
-        pickles: a checkpoint does; an exported model does not, and has threads of its own.
+    cpus : int or None
+        Processes to read with, each on one core: one is this process; None takes all cores where that saves time. More
+        than one take what pickles: a checkpoint does; an exported model does not, and has threads of its own.
     tell : callable, optional
         Is given the number of images that were read, and of those that there are, now and then.
 
@@ -71,7 +74,7 @@ def evaluate(
     """
     if num_worst < 0:
         raise OCRError(f"--worst must be at least 0, not {num_worst}")
-    if cpus < 1:
+    if cpus is not None and cpus < 1:
         raise OCRError(f"--cpu must be at least 1, not {cpus}")
     path = Path(data)
     dataset = open_dataset(path, format, max_problems)
@@ -82,9 +85,10 @@ def evaluate(
     images = _images(dataset, reader, problems, lambda usable: check_problems(path, usable, problems, max_problems))
     done = 0
     given, to_read = tee(iter(lambda: list(islice(images, _CHUNK)), []))
-    with _reading(reader, min(cpus, -(-len(dataset) // _CHUNK))) as read:
-        for chunk, found in zip(given, read([image for _, image in chunk] for chunk in to_read)):
-            for (item, image), reading in zip(chunk, found):
+    chunks = ([image for _, image in chunk] for chunk in to_read)
+    with closing(_read(reader, chunks, -(-len(dataset) // _CHUNK), cpus)) as found:
+        for chunk, readings in zip(given, found):
+            for (item, image), reading in zip(chunk, readings):
                 evaluator.add(item.name, item.text, reading, image)
             done += len(chunk)
             if tell:
@@ -93,17 +97,22 @@ def evaluate(
     return evaluator.evaluation(len(problems))
 
 
-@contextmanager
-def _reading(
-    recognizer: Recognizer, processes: int
-) -> Iterator[Callable[[Iterable[_Images]], Iterator[List[Reading]]]]:
-    """Give what reads lists of images one after another, in so many processes."""
+def _read(
+    recognizer: Recognizer, chunks: Iterator[_Images], count: int, cpus: Optional[int]
+) -> Generator[List[Reading], None, None]:
+    """Read lists of images, of which there are so many, one after another."""
+    if cpus is None:
+        began = time.perf_counter()
+        first = [recognizer.read(chunk) for chunk in islice(chunks, 1)]
+        cpus = usable_cores() if (time.perf_counter() - began) * (count - 1) > _WORTH_CORES_S else 1
+        yield from first
+    processes = min(cpus, count)
     if processes <= 1:
-        yield partial(map, recognizer.read)
+        yield from map(recognizer.read, chunks)
         return
     # By pickle itself: as multiprocessing does it, MXNet's arrays are for one other process only.
     with OrderedPool(partial(_unpickled_read, pickle.dumps(recognizer)), processes) as pool:
-        yield pool.map
+        yield from pool.map(chunks)
 
 
 def _unpickled_read(recognizer: bytes) -> Callable[[_Images], List[Reading]]:

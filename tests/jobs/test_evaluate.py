@@ -69,8 +69,8 @@ def many(tmp_path):
 
 class TestCores:
     def test_find_the_same(self, folder, many):
-        found = [evaluate(folder / "ocr", many, cpus=cpus).as_json() for cpus in (1, 2, 3)]
-        assert found[0] == found[1] == found[2]
+        found = [evaluate(folder / "ocr", many, cpus=cpus).as_json() for cpus in (1, 2, 3, None)]
+        assert found[0] == found[1] == found[2] == found[3]
 
     def test_that_fail_are_told_as_one_does(self, folder, many):
         recognizer = load(folder / "ocr")
