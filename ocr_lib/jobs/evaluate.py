@@ -58,7 +58,8 @@ def evaluate(
         Lines to keep of those read worst.
     cpus : int or None
         Processes to read with, each on one core: one is this process; None takes all cores where that saves time. More
-        than one take what pickles: a checkpoint does; an exported model does not, and has threads of its own.
+        than one need a recognizer that pickles, its decoder included. An exported model has threads of its own: leave
+        it at one.
     tell : callable, optional
         Is given the number of images that were read, and of those that there are, now and then.
 
@@ -70,7 +71,8 @@ def evaluate(
     Raises
     ------
     OCRError
-        If there is no such recognizer or data set, too little of it can be read, or `cpus` is less than 1.
+        If there is no such recognizer or data set, too little of it can be read, `cpus` is less than 1, or
+        more and the recognizer does not pickle.
     """
     if num_worst < 0:
         raise OCRError(f"--worst must be at least 0, not {num_worst}")
@@ -110,8 +112,11 @@ def _read(
     if processes <= 1:
         yield from map(recognizer.read, chunks)
         return
-    # By pickle itself: as multiprocessing does it, MXNet's arrays are for one other process only.
-    with OrderedPool(partial(_unpickled_read, pickle.dumps(recognizer)), processes) as pool:
+    try:  # by pickle itself: as multiprocessing does it, MXNet's arrays are for one other process only
+        pickled = pickle.dumps(recognizer)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise OCRError(f"cpus={cpus}: other processes can't have this recognizer ({error}): leave cpus at 1") from error
+    with OrderedPool(partial(_unpickled_read, pickled), processes) as pool:
         yield from pool.map(chunks)
 
 

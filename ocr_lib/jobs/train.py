@@ -104,6 +104,9 @@ def train(
     start = StartOptions(
         prefix, preset, pairs, resume, overwrite, weights, pretrained_policy, alphabet_change, disk is not None
     )
+    if gradient_compression not in GRADIENT_COMPRESSIONS:
+        known = ", ".join(GRADIENT_COMPRESSIONS)
+        raise OCRError(f"--gradient-compression {gradient_compression} is unknown: take one of {known}")
     if gradient_compression != GRADIENT_COMPRESSIONS[0] and kv_store in ONE_MACHINE:
         raise OCRError(f"--gradient-compression is for several machines, not for --kv-store {kv_store}")
     how = num_proc, cpus, gpus, gradient_compression, target_accuracy, deadline, export_on_end

@@ -9,9 +9,7 @@ from ocr_lib.training.kernels import pack_signs, unpack_sums
 from ocr_lib.training.layout import Layout
 
 _EXACT = 2**24  # whole numbers below are exact in single precision, in which servers sum
-_STEP = (
-    1.5  # times the mean magnitude: about what three values, the outer two alike, best stand for normal numbers with
-)
+_STEP = 1.5  # times the mean magnitude: of normal numbers, what three values lose least with
 
 
 class BatchSums(Protocol):
@@ -95,5 +93,5 @@ class TwoBitSums:
         message = np.concatenate([rest, magnitudes], dtype=np.float32)
         self._exchange.sum("batch" if rest is vector else "rest", message)
         rest[:] = message[: len(rest)]
-        steps = np.repeat(np.float32(_STEP / machines) * message[len(rest) :], self._sizes)
-        self._steps = None if whole else steps
+        steps = np.float32(_STEP / machines) * message[len(rest) :]  # (A,)
+        self._steps = None if whole else np.repeat(steps, self._sizes)

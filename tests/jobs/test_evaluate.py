@@ -79,6 +79,11 @@ class TestCores:
             with pytest.raises(OCRError, match="can't decode"):
                 evaluate(recognizer, many, cpus=cpus)
 
+    def test_of_a_recognizer_that_other_processes_can_not_have(self, folder, many):
+        recognizer = load(folder / "ocr", decode=lambda probabilities: [[1]] * probabilities.shape[1])
+        with pytest.raises(OCRError, match="cpus=2: other processes can't have this recognizer"):
+            evaluate(recognizer, many, cpus=2)
+
     def test_there_must_be_one(self, folder, many):
         with pytest.raises(OCRError, match="--cpu must be at least 1, not 0"):
             evaluate(folder / "ocr", many, cpus=0)

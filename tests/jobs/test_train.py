@@ -95,6 +95,7 @@ class TestRecipe:
             ({"settings": {"network.hiden": 3}}, "network.hiden: no such key in a recipe"),
             ({"settings": {"text.max_length": 6}}, "needs 11 time steps"),
             ({"gpus": 1}, "--gpu needs an MXNet with CUDA"),
+            ({"gradient_compression": "3bit"}, "--gradient-compression 3bit is unknown: take one of none, 2bit"),
             (
                 {"gradient_compression": "2bit"},
                 "--gradient-compression is for several machines, not for --kv-store local",
