@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from ocr_lib.images.decode import normalise
-from ocr_lib.net.weights import Weights, direction_names
+from ocr_lib.net.weights import Weights
+from ocr_lib.recipe.network import direction_names
 from ocr_lib.recipe.recipe import Recipe
 
 

@@ -17,7 +17,8 @@ from ocr_lib.deploy.metadata import Metadata
 from ocr_lib.deploy.predictor import INPUT, OUTPUT, WIDTHS
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.installation import DISTRIBUTION
-from ocr_lib.net.weights import NEVER, Weights, direction_names
+from ocr_lib.net.weights import NEVER, Weights
+from ocr_lib.recipe.network import direction_names
 from ocr_lib.recipe.recipe import Recipe
 
 OPSET = 13

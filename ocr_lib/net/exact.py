@@ -8,8 +8,8 @@ from typing import List, Sequence
 import numpy as np
 
 from ocr_lib.images.decode import normalise
-from ocr_lib.net.weights import Weights, direction_names, fold_batch_norms
-from ocr_lib.recipe.network import Convolution, NetworkRecipe
+from ocr_lib.net.weights import Weights, fold_batch_norms
+from ocr_lib.recipe.network import Convolution, NetworkRecipe, direction_names
 from ocr_lib.recipe.recipe import Recipe
 
 _LAST_BIT = 2.0**-24

@@ -6,7 +6,8 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 
 from ocr_lib.errors import OCRError
-from ocr_lib.recipe.network import NetworkRecipe
+from ocr_lib.fixed.steps import step_shapes
+from ocr_lib.recipe.network import NetworkRecipe, direction_names
 from ocr_lib.recipe.recipe import Recipe
 
 BATCH_NORM_EPSILON = 1e-5
@@ -36,7 +37,7 @@ def check_weights(weights: Weights, recipe: Recipe) -> None:
 
 
 def weight_shapes(recipe: Recipe) -> Dict[str, Tuple[int, ...]]:
-    """Return the names and shapes of all parameters of a recipe's network, those of batch normalisation included."""
+    """Return the names and shapes of all parameters of a recipe's network, batch normalisation and steps included."""
     network = recipe.network
     shapes: Dict[str, Tuple[int, ...]] = {}
     channels, features = 1, recipe.features
@@ -55,7 +56,7 @@ def weight_shapes(recipe: Recipe) -> Dict[str, Tuple[int, ...]]:
     if network.output_norm:
         shapes.update((f"pred_bn_{kind}", (features,)) for kind in _NORM)
     classes = recipe.alphabet.num_classes
-    return {**shapes, "pred_fc_weight": (classes, features), "pred_fc_bias": (classes,)}
+    return {**shapes, "pred_fc_weight": (classes, features), "pred_fc_bias": (classes,), **step_shapes(recipe)}
 
 
 def from_original(weights: Weights) -> Weights:
@@ -127,8 +128,3 @@ def packed_names(recipe: Recipe) -> Dict[str, List[str]]:
 
 def _packed_order(prefixes: Sequence[str]) -> List[str]:
     return [f"{p}{gate}_{kind}" for kind in ("weight", "bias") for p in prefixes for gate in ("i2h", "h2h")]
-
-
-def direction_names(recipe: NetworkRecipe) -> List[List[str]]:
-    """Return what the names of LSTM parameters begin with, by layer and direction, the forward one first."""
-    return [[f"l{layer}_", f"l{layer}_r_"][: 1 + recipe.bidirectional] for layer in range(recipe.layers)]

@@ -24,7 +24,8 @@ from ocr_lib.images.decode import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import LOGITS, folded_symbol
 from ocr_lib.net.checkpoint import Arrays, Checkpoint, numpy_weights
-from ocr_lib.net.weights import direction_names, fold_batch_norms, pack_lstm
+from ocr_lib.net.weights import fold_batch_norms, pack_lstm
+from ocr_lib.recipe.network import direction_names
 from ocr_lib.recipe.recipe import Recipe
 
 CALIB_MODES = ("naive", "entropy", "none")

@@ -1,6 +1,6 @@
 """The part of a recipe that describes the network."""
 
-from typing import Literal, Tuple
+from typing import List, Literal, Tuple
 
 from msgspec import Meta
 from typing_extensions import Annotated
@@ -77,3 +77,8 @@ class NetworkRecipe(Part, frozen=True):
     def shrinkage(self, axis: int) -> Tuple[Shrinkage, ...]:
         """Return what the convolutions do to image columns, axis 0, or to rows, axis 1."""
         return tuple(convolution.shrinkage(axis) for convolution in self.convolutions)
+
+
+def direction_names(recipe: NetworkRecipe) -> List[List[str]]:
+    """Return what the names of LSTM parameters begin with, by layer and direction, the forward one first."""
+    return [[f"l{layer}_", f"l{layer}_r_"][: 1 + recipe.bidirectional] for layer in range(recipe.layers)]

@@ -4,6 +4,10 @@ Defaults are those of the default preset's family; a preset is a small JSON file
 differs.
 """
 
+from typing import Optional
+
+import msgspec
+
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.geometry import shrunk
 from ocr_lib.recipe.augmentation import AugmentationRecipe
@@ -11,6 +15,7 @@ from ocr_lib.recipe.captcha import CaptchaRecipe
 from ocr_lib.recipe.image import ImageRecipe
 from ocr_lib.recipe.network import NetworkRecipe
 from ocr_lib.recipe.part import Part, Seed
+from ocr_lib.recipe.quantization import QuantizationRecipe
 from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.recipe.training import TrainingRecipe
 
@@ -25,9 +30,11 @@ class Recipe(Part, frozen=True):
     captcha: CaptchaRecipe = CaptchaRecipe()
     augmentation: AugmentationRecipe = AugmentationRecipe()
     network: NetworkRecipe = NetworkRecipe()
+    quantization: Optional[QuantizationRecipe] = None
     training: TrainingRecipe = TrainingRecipe()
 
     def __post_init__(self) -> None:
+        self._check_norms()
         if self.feature_rows < 1:
             raise ValueError(f"network.convolutions leave nothing of image.height {self.image.height}")
         if self.image.width is None:
@@ -42,6 +49,31 @@ class Recipe(Part, frozen=True):
                 f"{self.text.max_length} characters need as many time steps, and the network gives {self.time_steps}: "
                 "raise image.width, or lower text.max_length or the pools of network.convolutions"
             )
+
+    def _check_norms(self) -> None:
+        """Refuse batch normalisation of what is quantized: whole numbers have no room for it."""
+        if self.quantization is None:
+            return
+        network, part = self.network, ""
+        if any(c.batch_norm for c in network.convolutions) and self.quantization.has_convolutions:
+            part = "network.convolutions with batch_norm"
+        elif network.output_norm and not self.quantization.classifier_weight.is_float:
+            part = "network.output_norm"
+        if part:
+            raise ValueError(
+                f"quantization takes no {part}: train without quantization, then --pretrained folds it into the weights"
+            )
+
+    def folded(self) -> "Recipe":
+        """Return the recipe of the network whose batch normalisation is folded into its weights."""
+        convolutions = tuple(msgspec.structs.replace(c, batch_norm=False) for c in self.network.convolutions)
+        network = msgspec.structs.replace(self.network, convolutions=convolutions, output_norm=False)
+        return msgspec.structs.replace(self, network=network)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the network computes in whole numbers alone."""
+        return self.quantization is not None and not self.quantization.has_floats(bool(self.network.convolutions))
 
     @property
     def time_steps(self) -> int:

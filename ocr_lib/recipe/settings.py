@@ -7,6 +7,7 @@ import msgspec
 
 from ocr_lib.errors import OCRError
 from ocr_lib.files import check_free, write_atomic
+from ocr_lib.recipe.quantization import parse_shorthand
 from ocr_lib.recipe.recipe import Recipe
 
 RECIPE = "-recipe.json"
@@ -111,7 +112,7 @@ def override(recipe: Recipe, settings: Settings) -> Recipe:
     recipe : Recipe
     settings : dict, or iterable of (str, object)
         Dotted keys and values, as in ``("network.hidden", 64)``. A value may be given as JSON text, unless it is to be
-        a text itself.
+        a text itself; ``quantization`` also as `ocr_lib.recipe.quantization.parse_shorthand` takes it.
 
     Raises
     ------
@@ -130,6 +131,11 @@ def override(recipe: Recipe, settings: Settings) -> Recipe:
             close = [k for k, _ in _leaves(tree) if k.rsplit(".", 1)[-1] == last]
             raise OCRError(f"{key}: no such key in a recipe" + (f"; did you mean {close[0]}?" if close else ""))
         node[last] = _value(value, node[last])
+        if key == "quantization" and isinstance(node[last], str):
+            try:
+                node[last] = msgspec.to_builtins(parse_shorthand(node[last]))
+            except ValueError as error:
+                raise OCRError(f"quantization: {error}") from error
     try:
         return msgspec.convert(tree, Recipe)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:

@@ -9,8 +9,8 @@ from ocr_lib.mx import mx
 from ocr_lib.net.build import folded_symbol
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
-from ocr_lib.net.weights import BATCH_NORM_EPSILON, check_weights, direction_names, fold_batch_norms, pack_lstm
-from ocr_lib.recipe.network import NetworkRecipe
+from ocr_lib.net.weights import BATCH_NORM_EPSILON, check_weights, fold_batch_norms, pack_lstm
+from ocr_lib.recipe.network import NetworkRecipe, direction_names
 from ocr_lib.recipe.settings import override
 from tests import lines
 from tests.small_network import mark_recipe, random_params, save
