@@ -11,6 +11,7 @@ from ocr_lib.fixed.steps import LOG2_STEP, stepped_tensors
 from ocr_lib.images.decode import normalise
 from ocr_lib.net.weights import Weights, check_weights
 from ocr_lib.recipe.network import direction_names
+from ocr_lib.recipe.quantization import Precision
 from ocr_lib.recipe.recipe import Recipe
 
 _MOST_SUM_BITS = 62
@@ -64,14 +65,10 @@ class _Builder:
 
     def _grey(self) -> Tuple[np.ndarray, int]:
         """Return the input for each grey value, and its exponent."""
-        image = self._recipe.image
-        values = normalise(np.arange(256, dtype=np.uint8)[None, None], image.mean, image.scale)[0, :, 0]
         (exponent,) = self._exponents("data")
-        levels = Levels.of(self._quantization.input, is_signed=bool(values.min() < 0))
-        scaled = np.floor(values * np.float32(2.0**-exponent) + np.float32(0.5))
-        if levels.is_binary:
-            return np.where(scaled >= 0, 1, -1), int(exponent)
-        return np.clip(scaled, levels.low, levels.high).astype(np.int64), int(exponent)
+        levels = input_levels(self._recipe)
+        numbers = np.clip(_grey_values(self._recipe) * np.float32(2.0**-exponent), levels.low, levels.high)
+        return np.floor(numbers + np.float32(0.5)).astype(np.int64), int(exponent)
 
     def _convolution(self, i: int, exponent: int) -> Convolution:
         convolution = self._recipe.network.convolutions[i]
@@ -130,6 +127,18 @@ class _Builder:
 
     def _most_bits(self) -> int:
         return max(precision.stored_bits for _, precision in self._quantization.parts())
+
+
+def input_levels(recipe: Recipe) -> Levels:
+    """Return the whole numbers that a network's input may be; they have no sign where no grey value is negative."""
+    precision = recipe.quantization.input if recipe.quantization else Precision()
+    return Levels.of(precision, is_signed=bool(_grey_values(recipe).min() < 0))
+
+
+def _grey_values(recipe: Recipe) -> np.ndarray:
+    """Return what grey values (256,) become for a network in floating point."""
+    greys = np.arange(256, dtype=np.uint8)[np.newaxis, np.newaxis]
+    return normalise(greys, recipe.image.mean, recipe.image.scale)[0, :, 0]
 
 
 def whole_numbers(network: IntegerNetwork) -> List[Tuple[str, Linear]]:

@@ -12,9 +12,12 @@ batch, and loss, decoders and metrics need not know of padding. (Batch normalisa
 from functools import partial
 from typing import Optional, Sequence
 
+from ocr_lib.fixed.build import input_levels
 from ocr_lib.mx import mx
 from ocr_lib.net.loss import ctc_cost
 from ocr_lib.net.lstm import lstm_layers, packed_lstm
+from ocr_lib.net.quantized import Quantizers
+from ocr_lib.net.quantized_lstm import quantized_lstm_layers
 from ocr_lib.net.weights import BATCH_NORM_EPSILON, NEVER
 from ocr_lib.recipe.network import Convolution
 from ocr_lib.recipe.recipe import Recipe
@@ -65,14 +68,16 @@ def folded_symbol(recipe: Recipe, gain: float = 1.0, shift: float = 0.0) -> "mx.
     """
     network = recipe.network
     data = mx.sym.Variable("data")  # (N, T, F)
-    sequence = _sequence(data, None, network.convolutions, True)
+    quantizers = Quantizers(recipe)
+    sequence = _sequence(data, None, network.convolutions, True, quantizers)
     sequence = mx.sym._internal._mul_scalar(sequence, scalar=gain, name="features")
     hidden = (
         packed_lstm(sequence, network)
         if network.cell == "fused"
         else lstm_layers(sequence, recipe.time_steps, recipe.features, network)
     )
-    return _classifier(mx.sym._internal._plus_scalar(hidden, scalar=shift, name="hidden"), recipe)
+    hidden = mx.sym._internal._plus_scalar(hidden, scalar=shift, name="hidden")
+    return _classifier(hidden, recipe, quantizers)
 
 
 def inference_symbol(symbol: "mx.sym.Symbol") -> "mx.sym.Symbol":
@@ -87,23 +92,31 @@ def logits_symbol(recipe: Recipe, packed: bool = False) -> "mx.sym.Symbol":
     data = mx.sym.Variable("data")  # (N, T, F)
     widths = mx.sym.Variable("widths") if recipe.image.width is None else None  # (N,)
     ends = _ends(widths, network.convolutions)
-    sequence = _sequence(data, widths, network.convolutions, False)
-    hidden = lstm_layers(sequence, _time_steps(recipe), recipe.features, network, ends, packed)  # (T', N, D)
+    quantizers = Quantizers(recipe)
+    data = quantizers.activation(data, "data", input_levels(recipe).low < 0, axes=3)
+    sequence = _sequence(data, widths, network.convolutions, False, quantizers)
+    hidden = (
+        quantized_lstm_layers(sequence, _time_steps(recipe), recipe, quantizers, ends)
+        if recipe.quantization
+        else lstm_layers(sequence, _time_steps(recipe), recipe.features, network, ends, packed)
+    )  # (T', N, D)
     if network.output_norm:
         hidden = mx.sym.BatchNorm(hidden, axis=2, fix_gamma=False, eps=BATCH_NORM_EPSILON, momentum=0.9, name="pred_bn")
     if network.dropout:
         hidden = mx.sym.Dropout(hidden, p=network.dropout)
     if ends is None:
-        return _classifier(hidden, recipe)
-    return _blank_behind(_classifier(hidden, recipe, "pred"), ends)
+        return _classifier(hidden, recipe, quantizers)
+    return _blank_behind(_classifier(hidden, recipe, quantizers, "pred"), ends)
 
 
 def _time_steps(recipe: Recipe) -> Optional[int]:
     return None if recipe.image.width is None else recipe.time_steps
 
 
-def _classifier(hidden: "mx.sym.Symbol", recipe: Recipe, name: str = "pred_fc") -> "mx.sym.Symbol":
-    weight, bias = (mx.sym.Variable(f"pred_fc_{kind}") for kind in ("weight", "bias"))
+def _classifier(
+    hidden: "mx.sym.Symbol", recipe: Recipe, quantizers: Quantizers, name: str = "pred_fc"
+) -> "mx.sym.Symbol":
+    weight, bias = (quantizers.parameter(f"pred_fc_{kind}") for kind in ("weight", "bias"))
     classes = recipe.alphabet.num_classes
     return mx.sym.FullyConnected(hidden, weight, bias, num_hidden=classes, flatten=False, name=name)
 
@@ -127,14 +140,18 @@ def _ends(widths: Optional["mx.sym.Symbol"], convolutions: Sequence[Convolution]
 
 
 def _sequence(
-    data: "mx.sym.Symbol", widths: Optional["mx.sym.Symbol"], convolutions: Sequence[Convolution], folded: bool
+    data: "mx.sym.Symbol",
+    widths: Optional["mx.sym.Symbol"],
+    convolutions: Sequence[Convolution],
+    folded: bool,
+    quantizers: Quantizers,
 ) -> "mx.sym.Symbol":
     """Return the feature sequence (T', N, F'); without convolutions the columns themselves."""
     if not convolutions:
         return mx.sym.transpose(data, axes=(1, 0, 2))  # (T, N, F)
     features = mx.sym.expand_dims(data, axis=1)  # (N, 1, T, F)
     for i, convolution in enumerate(convolutions):
-        features = _convolution(features, convolution, i, folded)
+        features = _convolution(features, convolution, i, folded, quantizers)
         if widths is not None:
             widths = _ends(widths, [convolution])
             features = _zero_behind(features, widths, convolution.filters)
@@ -142,7 +159,9 @@ def _sequence(
     return mx.sym.reshape(mx.sym.transpose(features, axes=(2, 0, 1, 3)), shape=(0, 0, -3))
 
 
-def _convolution(features: "mx.sym.Symbol", convolution: Convolution, i: int, folded: bool) -> "mx.sym.Symbol":
+def _convolution(
+    features: "mx.sym.Symbol", convolution: Convolution, i: int, folded: bool, quantizers: Quantizers
+) -> "mx.sym.Symbol":
     """Put a convolution, batch normalisation, ReLU and pooling on features (N, K, T, F)."""
     kernel = convolution.kernel
     has_norm = convolution.batch_norm and not folded
@@ -153,6 +172,7 @@ def _convolution(features: "mx.sym.Symbol", convolution: Convolution, i: int, fo
         pad=tuple(size // 2 * convolution.padding for size in kernel),
         no_bias=has_norm,
         name=f"conv{i}",
+        **quantizers.arguments(f"conv{i}"),
     )
     if has_norm:
         features = mx.sym.BatchNorm(features, fix_gamma=False, eps=BATCH_NORM_EPSILON, momentum=0.9, name=f"bn{i}")
@@ -161,7 +181,8 @@ def _convolution(features: "mx.sym.Symbol", convolution: Convolution, i: int, fo
     relu = partial(mx.sym.Activation, act_type="relu", name=f"relu{i}")
     pool = convolution.pool
     pooling = partial(mx.sym.Pooling, kernel=pool, stride=pool, pool_type="max", name=f"pool{i}")
-    return pooling(relu(features)) if folded else relu(pooling(features))
+    features = pooling(relu(features)) if folded else relu(pooling(features))
+    return quantizers.activation(features, f"conv{i}_output", is_signed=False, axes=4)
 
 
 def _zero_behind(features: "mx.sym.Symbol", ends: "mx.sym.Symbol", filters: int) -> "mx.sym.Symbol":

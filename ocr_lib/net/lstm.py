@@ -5,7 +5,6 @@ The cell is that of Hochreiter and Schmidhuber 1997 with the forget gate of Gers
 are the gates in MXNet's order: input, forget, cell, output. States are zero before the first time step.
 """
 
-from functools import partial
 from typing import Any, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.mx import mx
@@ -56,11 +55,11 @@ def lstm_layers(
         directions = _parameters(layer, recipe.width if layer else features, recipe.hidden, recipe.bidirectional)
         if recipe.cell == "unrolled":
             assert steps is not None
-            data = _merged(_unrolled_layer(data, steps, directions, layer, recipe.hidden), recipe)
+            data = merged(_unrolled_layer(data, steps, directions, layer, recipe.hidden), recipe)
         elif ends is None or not recipe.bidirectional:
             data = _fused(data, directions, recipe, f"l{layer}", packed)
         else:
-            data = _merged(_to_own_ends(data, directions, recipe, ends, layer, packed), recipe)
+            data = merged(_to_own_ends(data, directions, recipe, ends, layer, packed), recipe)
     return data
 
 
@@ -73,7 +72,7 @@ def _parameters(layer: int, features: int, hidden: int, bidirectional: bool) -> 
     ]
 
 
-def _merged(outputs: Sequence["mx.sym.Symbol"], network: NetworkRecipe) -> "mx.sym.Symbol":
+def merged(outputs: Sequence["mx.sym.Symbol"], network: NetworkRecipe) -> "mx.sym.Symbol":
     """Merge the outputs (T, N, H) of a layer's directions."""
     if len(outputs) == 1:
         return outputs[0]
@@ -114,9 +113,15 @@ def _to_own_ends(
     packed: bool,
 ) -> List["mx.sym.Symbol"]:
     """Run the two directions apart, the second from each sample's own end: on a CPU the operator knows no lengths."""
-    reverse = partial(mx.sym.SequenceReverse, sequence_length=ends, use_sequence_length=True)
-    backward = _fused(reverse(data), directions[1:], network, f"l{layer}_r", packed)
-    return [_fused(data, directions[:1], network, f"l{layer}", packed), reverse(backward)]
+    backward = _fused(reversed_sequence(data, ends), directions[1:], network, f"l{layer}_r", packed)
+    return [_fused(data, directions[:1], network, f"l{layer}", packed), reversed_sequence(backward, ends)]
+
+
+def reversed_sequence(data: "mx.sym.Symbol", ends: Optional["mx.sym.Symbol"] = None) -> "mx.sym.Symbol":
+    """Turn a sequence (T, N, F) around, each sample's as far as its own end (N,)."""
+    if ends is None:
+        return mx.sym.reverse(data, axis=0)
+    return mx.sym.SequenceReverse(data, sequence_length=ends, use_sequence_length=True)
 
 
 def packed_lstm(data: "mx.sym.Symbol", recipe: NetworkRecipe) -> "mx.sym.Symbol":

@@ -118,7 +118,7 @@ def packed_names(recipe: Recipe) -> Dict[str, List[str]]:
     Where lines have ends of their own, each direction has an operator to itself.
     """
     network = recipe.network
-    if network.cell == "unrolled":
+    if network.cell == "unrolled" or recipe.quantization:
         return {}
     operators: List[List[str]] = []
     for prefixes in direction_names(network):

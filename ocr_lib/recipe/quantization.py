@@ -83,6 +83,8 @@ class QuantizationRecipe(Part, frozen=True):
     def __post_init__(self) -> None:
         if self.internal.is_float != self.cell.is_float:
             raise ValueError("quantization: internal and cell are both float, or neither is")
+        if self.input.kind == "binary":
+            raise ValueError("quantization.input can't be binary, as there are zeros around images")
         for part in ("internal", "cell"):
             if getattr(self, part).kind in ("ternary", "binary"):
                 raise ValueError(f"quantization.{part} can be float, fixed or fixed_unit")
