@@ -60,14 +60,17 @@ def _tensors(recipe: Recipe) -> Iterator[Tuple[str, Stepped]]:
     assert quantization is not None
     yield "data", Stepped(quantization.input, 1)
     for i, convolution in enumerate(recipe.network.convolutions):
-        yield f"conv{i}_weight", Stepped(quantization.convolution_weight, convolution.filters)
+        weight = quantization.weight(f"conv{i}", quantization.convolution_weight)
+        yield f"conv{i}_weight", Stepped(weight, convolution.filters)
         yield f"conv{i}_bias", Stepped(quantization.convolution_bias, 1)
         yield f"conv{i}_output", Stepped(quantization.convolution_output, 1)
-    for directions in direction_names(recipe.network):
-        for prefix in directions:
+    for layer, prefixes in enumerate(direction_names(recipe.network)):
+        weight = quantization.weight(f"l{layer}", quantization.recurrent_weight)
+        for prefix in prefixes:
             for kind in ("i2h", "h2h"):
-                yield f"{prefix}{kind}_weight", Stepped(quantization.recurrent_weight, _GATES)
+                yield f"{prefix}{kind}_weight", Stepped(weight, _GATES)
                 yield f"{prefix}{kind}_bias", Stepped(quantization.recurrent_bias, 1)
             yield f"{prefix}cell", Stepped(quantization.cell, 1)
-    yield "pred_fc_weight", Stepped(quantization.classifier_weight, 1)
+    weight = quantization.weight("pred_fc", quantization.classifier_weight)
+    yield "pred_fc_weight", Stepped(weight, 1)
     yield "pred_fc_bias", Stepped(quantization.classifier_bias, 1)

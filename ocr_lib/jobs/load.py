@@ -9,6 +9,7 @@ from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
 
 if TYPE_CHECKING:
+    from ocr_lib.net.checkpoint import Checkpoint
     from ocr_lib.net.manifest import Epoch
 
 MODEL = ".onnx"
@@ -50,9 +51,21 @@ def load(
             raise OCRError(f"{name} is one model, without epochs: leave the epoch out")
         return load_model(Path(name), batch_size, decode)
     from ocr_lib.net.checkpoint import load_checkpoint
+
+    return reader_of(load_checkpoint(str(name), epoch), batch_size, decode)
+
+
+def reader_of(checkpoint: "Checkpoint", batch_size: int = 128, decode: Decoder = best_path) -> Recognizer:
+    """Return what reads with a checkpoint: with whole numbers alone if its network is of such."""
+    from ocr_lib.net.checkpoint import numpy_weights
+
+    if checkpoint.recipe.is_whole:
+        from ocr_lib.fixed.reader import FixedReader
+
+        return FixedReader(checkpoint.recipe, numpy_weights(checkpoint), batch_size, decode)
     from ocr_lib.net.reader import Reader
 
-    return Reader(load_checkpoint(str(name), epoch), batch_size, decode)
+    return Reader(checkpoint, batch_size, decode)
 
 
 def load_model(path: Path, batch_size: int = 128, decode: Decoder = best_path) -> Recognizer:

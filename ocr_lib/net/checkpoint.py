@@ -27,7 +27,8 @@ class Checkpoint(NamedTuple):
     ----------
     symbol : mxnet.symbol.Symbol
         The network, of which ``pred_fc_output`` are the logits. What is loaded ends there. A network for any width is
-        built from the recipe, since MXNet does not check the lengths that one in a file might compute.
+        built from the recipe, since MXNet does not check the lengths that one in a file might compute, and so is a
+        quantized one, of which part is code of ours.
     arg_params, aux_params : dict
         Its parameters by name.
     recipe : Recipe
@@ -79,7 +80,8 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
         recipe = _original_recipe(symbol, arg_params, prefix)
     else:
         recipe = read_recipe(prefix, manifest)
-        symbol = _load_symbol(symbol_path) if recipe.image.width else logits_symbol(recipe)
+        is_loaded = recipe.image.width and not recipe.quantization
+        symbol = _load_symbol(symbol_path) if is_loaded else logits_symbol(recipe)
     return Checkpoint(symbol, arg_params, aux_params, recipe, params_path)
 
 

@@ -3,7 +3,7 @@
 It is slow, and there for comparisons alone. No MXNet needed.
 """
 
-from typing import List, Sequence
+from typing import Callable, List, Sequence
 
 import numpy as np
 
@@ -12,8 +12,15 @@ from ocr_lib.net.weights import Weights, fold_batch_norms
 from ocr_lib.recipe.network import Convolution, NetworkRecipe, direction_names
 from ocr_lib.recipe.recipe import Recipe
 
+Watch = Callable[[str, np.ndarray], object]
+"""Is told activations by name: ``conv{i}_output`` (K, T, F) and ``l{layer}_[r_]cell`` (T, H)."""
+
 _LAST_BIT = 2.0**-24
 _JITTERED = 4
+
+
+def _unwatched(name: str, values: np.ndarray) -> None:
+    pass
 
 
 class ExactNetwork:
@@ -30,16 +37,17 @@ class ExactNetwork:
         self._recipe = recipe
         self._weights = fold_batch_norms({name: array.astype(np.float64) for name, array in weights.items()})
 
-    def probabilities(self, image: np.ndarray) -> np.ndarray:
+    def probabilities(self, image: np.ndarray, watch: Watch = _unwatched) -> np.ndarray:
         """Put a prepared image, (H, W) uint8, through the network; returns (T', C) float64."""
         recipe, weights = self._recipe, self._weights
         network = recipe.network
         x = normalise(image[None], recipe.image.mean, recipe.image.scale).astype(np.float64)  # (1, T, F)
         for i, convolution in enumerate(network.convolutions):
             x = _convolved(x, weights[f"conv{i}_weight"], weights[f"conv{i}_bias"], convolution)  # (K, T, F)
+            watch(f"conv{i}_output", x)
         sequence = x.transpose(1, 0, 2).reshape(x.shape[1], -1)  # (T', K F')
         for prefixes in direction_names(network):
-            sequence = _lstm(sequence, weights, prefixes, network)
+            sequence = _lstm(sequence, weights, prefixes, network, watch)
         logits = sequence @ weights["pred_fc_weight"].T + weights["pred_fc_bias"]  # (T', C)
         scores = np.exp(logits - logits.max(axis=1, keepdims=True))
         found: np.ndarray = scores / scores.sum(axis=1, keepdims=True)
@@ -88,26 +96,30 @@ def _convolved(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, convolution:
     return np.maximum(windows.max(axis=(2, 4)), 0)
 
 
-def _lstm(sequence: np.ndarray, weights: Weights, prefixes: List[str], network: NetworkRecipe) -> np.ndarray:
+def _lstm(
+    sequence: np.ndarray, weights: Weights, prefixes: List[str], network: NetworkRecipe, watch: Watch
+) -> np.ndarray:
     """Put an LSTM layer on a sequence (T, F)."""
-    forward = _direction(sequence, weights, prefixes[0])  # (T, H)
+    forward = _direction(sequence, weights, prefixes[0], watch)  # (T, H)
     if not network.bidirectional:
         return forward
-    backward = _direction(sequence[::-1], weights, prefixes[1])[::-1]
+    backward = _direction(sequence[::-1], weights, prefixes[1], watch)[::-1]
     return np.concatenate([forward, backward], axis=1) if network.merge == "concat" else forward + backward
 
 
-def _direction(sequence: np.ndarray, weights: Weights, prefix: str) -> np.ndarray:
+def _direction(sequence: np.ndarray, weights: Weights, prefix: str, watch: Watch) -> np.ndarray:
     bias = weights[f"{prefix}i2h_bias"] + weights[f"{prefix}h2h_bias"]
     from_input = sequence @ weights[f"{prefix}i2h_weight"].T + bias  # (T, 4 H)
     recurrent = weights[f"{prefix}h2h_weight"].T  # (H, 4 H)
     hidden = cell = np.zeros(len(recurrent))
-    outputs = []
+    outputs, cells = [], []
     for gates in from_input:
         i, f, c, o = np.split(gates + hidden @ recurrent, 4)
         cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(c)
         hidden = _sigmoid(o) * np.tanh(cell)
         outputs.append(hidden)
+        cells.append(cell)
+    watch(f"{prefix}cell", np.stack(cells))
     return np.stack(outputs)
 
 

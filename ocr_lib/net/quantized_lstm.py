@@ -94,7 +94,7 @@ class _Cell:
             self._tables = tables(quantization.internal)
             values = np.concatenate([self._tables.sigmoid, self._tables.tanh]) * 2.0**self._tables.exponent
             self._sigmoid, self._tanh = mx.sym.split(table(values.astype(np.float32), prefix), num_outputs=2, axis=0)
-            self._cell_step = quantizers.step(f"{prefix}cell")
+            self._cell_step = mx.sym.BlockGrad(quantizers.step(f"{prefix}cell"))
 
     def __call__(self, sums: "mx.sym.Symbol", c: "mx.sym.Symbol") -> List["mx.sym.Symbol"]:
         i, f, g, o = mx.sym.split(sums, num_outputs=4, axis=1)  # (N, H)

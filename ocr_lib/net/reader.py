@@ -11,6 +11,7 @@ from ocr_lib.images.decode import normalise
 from ocr_lib.mx import mx
 from ocr_lib.net.build import inference_symbol
 from ocr_lib.net.checkpoint import Arrays, Checkpoint
+from ocr_lib.net.quantized import constants
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
 
@@ -50,13 +51,15 @@ class Reader(Recognizer):
             }
             self._inputs = ["widths"] if recipe.image.width is None else []
             names = ["data", *self._inputs, *self._states]
-            shape = _output_shape(symbol, self._shapes(1, width), {**checkpoint.arg_params, **checkpoint.aux_params})
+            tables = constants(symbol)
+            params = {**checkpoint.arg_params, **checkpoint.aux_params, **tables}
+            shape = _output_shape(symbol, self._shapes(1, width), params)
             steps, classes = self.preparation.steps(width), recipe.alphabet.num_classes
             if shape not in ((steps, 1, classes), (steps, classes)):  # the original's has no axis of samples
                 raise ValueError(f"an output of {shape}")
             self._module = mx.mod.Module(symbol, data_names=names, label_names=None)
             self._module.bind(self._shapes(batch_size, width), for_training=False)
-            self._module.set_params(checkpoint.arg_params, checkpoint.aux_params)
+            self._module.set_params({**checkpoint.arg_params, **tables}, checkpoint.aux_params)
         except (mx.base.MXNetError, LookupError, RuntimeError, ValueError) as error:
             raise OCRError(
                 f"{checkpoint.params_path}: the parameters don't fit the symbol and the recipe beside them"

@@ -58,6 +58,9 @@ class NetworkRecipe(Part, frozen=True):
         Share of what LSTM layers and the classifier read that is left out in training (Srivastava et al. 2014).
     output_norm : bool
         Batch normalisation before the classifier.
+    forget_bias : float
+        What biases of forget gates begin with (Jozefowicz et al. 2015): a cell that forgets slowly finds strokes that
+        are many columns apart.
     """
 
     convolutions: Tuple[Convolution, ...] = ()
@@ -68,6 +71,7 @@ class NetworkRecipe(Part, frozen=True):
     cell: Literal["fused", "unrolled"] = "fused"
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     output_norm: bool = False
+    forget_bias: float = 0.0
 
     @property
     def width(self) -> int:

@@ -1,12 +1,13 @@
 """The part of a recipe that says in how few bits a network computes, as docs/low-bits.md tells."""
 
 import re
-from typing import Iterator, Literal, Tuple
+from typing import Dict, Iterator, Literal, Tuple
 
 import msgspec
 from msgspec import Meta
 from typing_extensions import Annotated
 
+from ocr_lib.recipe.network import NetworkRecipe
 from ocr_lib.recipe.part import Part
 
 MOST_BITS = 16
@@ -62,6 +63,9 @@ class QuantizationRecipe(Part, frozen=True):
     cell : Precision
         Cell states.
     classifier_weight, classifier_bias : Precision
+    weight_bits : dict of str to int
+        Of the weights of single layers, ``conv{i}``, ``l{layer}`` or ``pred_fc``, where they are `fixed` and have other
+        bits than the part of the network that they are of.
     learned_steps : bool
         Train the steps with the weights (Esser et al., "Learned step size quantization", 2020; of powers of two: Jain
         et al., "Trained quantization thresholds", 2020); otherwise they stay as they are in the beginning.
@@ -78,6 +82,7 @@ class QuantizationRecipe(Part, frozen=True):
     cell: Precision = _FLOAT
     classifier_weight: Precision = _FLOAT
     classifier_bias: Precision = _FLOAT
+    weight_bits: Dict[str, Annotated[int, Meta(ge=2, le=MOST_BITS)]] = {}
     learned_steps: bool = True
 
     def __post_init__(self) -> None:
@@ -102,10 +107,21 @@ class QuantizationRecipe(Part, frozen=True):
             if isinstance(precision, Precision):
                 yield name, precision
 
+    def folded(self, network: NetworkRecipe) -> NetworkRecipe:
+        """Return a network without the batch normalisation of what is quantized, for which its numbers have no room."""
+        if self.has_convolutions:
+            convolutions = tuple(msgspec.structs.replace(c, batch_norm=False) for c in network.convolutions)
+            network = msgspec.structs.replace(network, convolutions=convolutions)
+        return network if self.classifier_weight.is_float else msgspec.structs.replace(network, output_norm=False)
+
     @property
     def has_convolutions(self) -> bool:
         """Whether it says anything of convolutions."""
         return any(not p.is_float for name, p in self.parts() if name.startswith("convolution"))
+
+    def weight(self, layer: str, part: Precision) -> Precision:
+        """Return the precision of a layer's weights, which is that of a part of the network unless stated otherwise."""
+        return Precision("fixed", self.weight_bits[layer]) if layer in self.weight_bits else part
 
     def has_floats(self, convolutions: bool) -> bool:
         """Whether a network, with convolutions or without, is left in floating point in part."""

@@ -6,8 +6,6 @@ differs.
 
 from typing import Optional
 
-import msgspec
-
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.geometry import shrunk
 from ocr_lib.recipe.augmentation import AugmentationRecipe
@@ -54,21 +52,11 @@ class Recipe(Part, frozen=True):
         """Refuse batch normalisation of what is quantized: whole numbers have no room for it."""
         if self.quantization is None:
             return
-        network, part = self.network, ""
-        if any(c.batch_norm for c in network.convolutions) and self.quantization.has_convolutions:
-            part = "network.convolutions with batch_norm"
-        elif network.output_norm and not self.quantization.classifier_weight.is_float:
-            part = "network.output_norm"
-        if part:
+        if self.network != self.quantization.folded(self.network):
             raise ValueError(
-                f"quantization takes no {part}: train without quantization, then --pretrained folds it into the weights"
+                "quantization takes convolutions without batch_norm, and a classifier without network.output_norm: "
+                "train without quantization, then --pretrained folds them into the weights"
             )
-
-    def folded(self) -> "Recipe":
-        """Return the recipe of the network whose batch normalisation is folded into its weights."""
-        convolutions = tuple(msgspec.structs.replace(c, batch_norm=False) for c in self.network.convolutions)
-        network = msgspec.structs.replace(self.network, convolutions=convolutions, output_norm=False)
-        return msgspec.structs.replace(self, network=network)
 
     @property
     def is_whole(self) -> bool:

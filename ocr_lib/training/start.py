@@ -8,7 +8,7 @@ from ocr_lib.errors import OCRError, option_name
 from ocr_lib.net.manifest import Manifest, check_free_prefix, check_prefix, read_recipe, resumable
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override, preset_settings, stated_settings
-from ocr_lib.training.warm_start import Pretrained, change_alphabet, check_inherited, inherit
+from ocr_lib.training.warm_start import Pretrained, change_alphabet, check_inherited, folded_weights, inherit
 
 DEFAULT_PRESET = "captcha"
 ALPHABET = "text.alphabet"
@@ -177,6 +177,6 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
         recipe = override(recipe, [(ALPHABET, change(given))])
     elif not options.has_labels and options.alphabet_change == "new":
         raise OCRError("--alphabet-change new needs --alphabet where captchas are rendered")
-    pretrained = Pretrained(numpy_weights(checkpoint), known)
+    pretrained = Pretrained(folded_weights(numpy_weights(checkpoint), checkpoint.recipe, recipe), known)
     make_alphabet = None if given is not None else change
     return Start(recipe, options.prefix, make_alphabet=make_alphabet, pretrained=pretrained)

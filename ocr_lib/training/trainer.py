@@ -17,7 +17,7 @@ from ocr_lib.net.checkpoint import Arrays, Checkpoint
 from ocr_lib.training.compression import batch_sums
 from ocr_lib.training.crew import Crew
 from ocr_lib.training.exchange import GRADIENT_COMPRESSIONS, Alone, Exchange, share_first
-from ocr_lib.training.initial import fill, initial_weights
+from ocr_lib.training.initial import fill, initial_weights, with_steps
 from ocr_lib.training.interrupt import StopRequest
 from ocr_lib.training.layout import is_average
 from ocr_lib.training.log import Listener
@@ -196,7 +196,8 @@ class Trainer:
             fill(self._optimizer.states, arrays["states"])
         else:
             fresh = initial_weights(self._recipe)
-            fill(self._weights, pretrained.fitted(fresh, self._recipe.text.alphabet) if pretrained else fresh)
+            weights = pretrained.fitted(fresh, self._recipe.text.alphabet) if pretrained else fresh
+            fill(self._weights, with_steps(self._recipe, weights, self._feed.validation))
         for number, vector in enumerate([self._crew.state, *self._optimizer.vectors]):
             share_first(self._exchange, f"state {number}", vector)
 

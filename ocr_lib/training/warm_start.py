@@ -1,19 +1,23 @@
 """Warm starts: what a new run takes from a network that was trained before. No MXNet needed."""
 
-from typing import Any, Iterable, List, NamedTuple, Tuple
+from typing import Any, Iterable, NamedTuple, Tuple
 
 import msgspec
 import numpy as np
 
 from ocr_lib.alphabet import BLANK
 from ocr_lib.errors import OCRError
-from ocr_lib.net.weights import Weights
+from ocr_lib.fixed.steps import stepped_tensors, tensor_of
+from ocr_lib.net.weights import Weights, fold_batch_norms, weight_shapes
+from ocr_lib.recipe.network import NetworkRecipe
+from ocr_lib.recipe.quantization import Precision, QuantizationRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
 
 ALPHABET_CHANGES = ("fail", "union", "new")
 INHERITED = ("image", "network")
 _WITHOUT_PARAMETERS = ("network.cell", "network.dropout")
+_ALL = QuantizationRecipe(convolution_weight=Precision("fixed"), classifier_weight=Precision("fixed"))
 _CLASSIFIER = ("pred_fc_weight", "pred_fc_bias")
 
 
@@ -97,19 +101,59 @@ def change_alphabet(known: str, change: str, prefix: str, wanted: str) -> str:
 def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Recipe) -> Recipe:
     """Return the recipe of a run that takes image, network and alphabet from a checkpoint's, and the rest from others.
 
+    Of the network, batch normalisation is folded away where the run's quantization, or the checkpoint's if the run
+    states none, has no room for it.
+
     Parameters
     ----------
     preset, pretrained : Recipe
     settings : iterable of (str, object)
         As `override` takes them. Those of image and network must be the checkpoint's; see `check_inherited`.
     """
-    parts = msgspec.to_builtins(pretrained)
-    inherited: List[Tuple[str, Any]] = [(part, parts[part]) for part in INHERITED]
-    return override(preset, [*inherited, ("text.alphabet", pretrained.text.alphabet), *settings])
+    settings = list(settings)
+
+    def taking(network: NetworkRecipe) -> Recipe:
+        parts = {"image": pretrained.image, "network": network, "quantization": preset.quantization}
+        parts["quantization"] = parts["quantization"] or pretrained.quantization
+        inherited = [(name, msgspec.to_builtins(part)) for name, part in parts.items()]
+        return override(preset, [*inherited, ("text.alphabet", pretrained.text.alphabet), *settings])
+
+    quantization = taking(_ALL.folded(pretrained.network)).quantization
+    return taking(quantization.folded(pretrained.network) if quantization else pretrained.network)
+
+
+def folded_weights(weights: Weights, known: Recipe, wanted: Recipe) -> Weights:
+    """Return the weights of a checkpoint for a run that folds batch normalisation into some of them.
+
+    Steps are left out where tensors are quantized otherwise than before.
+
+    Parameters
+    ----------
+    weights : dict of str to numpy.ndarray
+    known, wanted : Recipe
+        The checkpoint's and the run's.
+    """
+    folded = fold_batch_norms(weights)
+    before, after = stepped_tensors(known), stepped_tensors(wanted)
+    kept: Weights = {}
+    for name in weight_shapes(wanted):
+        tensor = tensor_of(name)
+        if tensor is None:
+            has_norm = wanted.network.output_norm if name.startswith("pred_") else _has_norms(wanted)
+            kept[name] = (weights if has_norm or name not in folded else folded)[name]
+        elif before.get(tensor) == after[tensor]:
+            kept[name] = weights[name]
+    return kept
+
+
+def _has_norms(recipe: Recipe) -> bool:
+    return any(convolution.batch_norm for convolution in recipe.network.convolutions)
 
 
 def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained: Recipe, prefix: str) -> None:
     """Refuse settings of image and network other than those of the checkpoint, unless they are no matter of parameters.
+
+    Batch normalisation may be folded away.
 
     Parameters
     ----------
@@ -118,10 +162,12 @@ def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained
     source, prefix : str
         Where these are from, and the checkpoint's, for the message.
     """
+    folded = msgspec.structs.replace(pretrained, network=_ALL.folded(pretrained.network))
+    likes = [pretrained, folded]
     for key, value in settings:
         if key in _WITHOUT_PARAMETERS:
             continue
-        if key.partition(".")[0] in INHERITED and override(pretrained, [(key, value)]) != pretrained:
+        if key.partition(".")[0] in INHERITED and all(override(each, [(key, value)]) != each for each in likes):
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             raise OCRError(
                 f"{source} {key}={shown} is not what {prefix} was trained with; leave it out: with --pretrained, image "
