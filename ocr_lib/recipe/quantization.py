@@ -82,7 +82,7 @@ class QuantizationRecipe(Part, frozen=True):
     cell: Precision = _FLOAT
     classifier_weight: Precision = _FLOAT
     classifier_bias: Precision = _FLOAT
-    weight_bits: Dict[str, Annotated[int, Meta(ge=2, le=MOST_BITS)]] = {}
+    weight_bits: Dict[str, Annotated[int, Meta(ge=2, le=MOST_BITS)]] = {}  # noqa: RUF012
     learned_steps: bool = True
 
     def __post_init__(self) -> None:
