@@ -63,6 +63,27 @@ def best_exponent(values: np.ndarray, levels: Levels, choice: str) -> int:
     return min(range(largest, largest - _FINER, -1), key=lambda exponent: loss(values, levels, exponent))
 
 
+class Observer:
+    """Keeps values that activations of a network take: ``conv{i}_output`` and ``l{layer}_[r_]cell``; of many, some."""
+
+    def __init__(self) -> None:
+        self._found: Dict[str, List[np.ndarray]] = {}
+        self._strides: Dict[str, int] = {}
+
+    def __call__(self, name: str, values: np.ndarray) -> None:
+        """Take values of an activation, any shape."""
+        kept = self._found.setdefault(name, [])
+        stride = self._strides.setdefault(name, 1)
+        kept.append(values.astype(np.float32).ravel()[::stride])
+        if sum(each.size for each in kept) > _MOST_VALUES:
+            self._found[name] = [np.concatenate(kept)[::2]]
+            self._strides[name] = 2 * stride
+
+    def values(self) -> Dict[str, np.ndarray]:
+        """Return them by name, (M,) float32 each."""
+        return {name: np.concatenate(kept) for name, kept in self._found.items()}
+
+
 def observe(recipe: Recipe, weights: Weights, images: Iterable[np.ndarray]) -> Dict[str, np.ndarray]:
     """Return values that activations of a network in floating point take.
 
@@ -73,27 +94,11 @@ def observe(recipe: Recipe, weights: Weights, images: Iterable[np.ndarray]) -> D
         Without steps.
     images : iterable of numpy.ndarray
         Each (H, W) uint8, prepared.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``conv{i}_output`` and ``l{layer}_[r_]cell``, (M,) float32 each. Of many values some are kept.
     """
-    network = ExactNetwork(recipe, weights)
-    found: Dict[str, List[np.ndarray]] = {}
-    strides: Dict[str, int] = {}
-
-    def watch(name: str, values: np.ndarray) -> None:
-        kept = found.setdefault(name, [])
-        stride = strides.setdefault(name, 1)
-        kept.append(values.astype(np.float32).ravel()[::stride])
-        if sum(each.size for each in kept) > _MOST_VALUES:
-            found[name] = [np.concatenate(kept)[::2]]
-            strides[name] = 2 * stride
-
+    network, observer = ExactNetwork(recipe, weights), Observer()
     for image in images:
-        network.probabilities(image, watch)
-    return {name: np.concatenate(kept) for name, kept in found.items()}
+        network.probabilities(image, observer)
+    return observer.values()
 
 
 def _known(recipe: Recipe) -> Dict[str, np.ndarray]:

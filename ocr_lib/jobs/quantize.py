@@ -76,12 +76,7 @@ def quantize(
         If one is there, or the network can't be quantized, or reads too much worse than before.
     """
     prefix, out = str(prefix), str(out or f"{prefix}-int8")
-    check_prefix(out, "--out")
-    if Path(out).resolve() == Path(prefix).resolve():
-        raise OCRError(f"--out and --prefix are both {prefix}: give another --out")
-    if not overwrite:
-        check_free_prefix(out, "--out")
-    check_writable(Path(out))
+    check_out(prefix, out, overwrite)
     from ocr_lib.net.checkpoint import load_checkpoint, split_params
     from ocr_lib.net.reader import Reader
     from ocr_lib.quant.int8 import quantize as quantize_network
@@ -100,3 +95,13 @@ def quantize(
     metrics = {} if comparison.accuracy is None else {"accuracy": comparison.accuracy, "cer": comparison.cer or 0.0}
     path = Store(out).commit(checkpoint.recipe, symbol, {"params": params}, Progress(), metrics, is_best=True)
     return Quantized(out, path, comparison, speedups(model, reader, compared.images))
+
+
+def check_out(prefix: str, out: str, overwrite: bool) -> None:
+    """Refuse a prefix for a quantized checkpoint that is the source's, can't be written or, it may be, is not free."""
+    check_prefix(out, "--out")
+    if Path(out).resolve() == Path(prefix).resolve():
+        raise OCRError(f"--out and --prefix are both {prefix}: give another --out")
+    if not overwrite:
+        check_free_prefix(out, "--out")
+    check_writable(Path(out))

@@ -157,12 +157,12 @@ def accept_loss(comparison: Comparison, max_drop: float) -> None:
         return
     if not comparison.says_something:
         raise OCRError(
-            f"these images don't show what 8 bits cost: {comparison.summary()}. Give --samples that it reads, or "
+            f"these images don't show what quantizing costs: {comparison.summary()}. Give --samples that it reads, or "
             "--max-drop 100; nothing was written"
         )
     if not comparison.drop <= max_drop + _ROUNDING:
         raise OCRError(
-            f"the model of 8 bits reads {comparison.drop:.2%} of {comparison.count} images worse than its source, and "
+            f"the quantized model reads {comparison.drop:.2%} of {comparison.count} images worse than its source, and "
             f"--max-drop allows {max_drop:.2%} ({comparison.summary()}); nothing was written"
         )
 

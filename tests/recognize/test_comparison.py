@@ -232,7 +232,7 @@ class TestAcceptLoss:
     def test_a_source_that_reads_nothing_shows_nothing(self, truth):
         comparison = compared(["", ""], ["", ""], truth)
         with pytest.raises(
-            OCRError, match=r"^these images don't show what 8 bits cost: 2 of 2 images .*--max-drop 100"
+            OCRError, match=r"^these images don't show what quantizing costs: 2 of 2 images .*--max-drop 100"
         ):
             accept_loss(comparison, 0.99)
         accept_loss(comparison, 1)
