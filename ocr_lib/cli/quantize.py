@@ -51,9 +51,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--calib-mode",
         choices=[*CALIB_MODES, *RANGES],
-        help="where the ranges of activations come from. MXNet's: extremes over samples, the least loss of information, "
-        "or each call's own values. With --engine fixed: extremes, all but one value in 10,000, the least squared error "
-        "or the least loss of information (default: naive, or mse)",
+        help="where the ranges of activations come from. MXNet's: extremes over samples, the least loss of "
+        "information, or each call's own values. With --engine fixed: extremes, all but one value in 10,000, the least "
+        "squared error, or the least loss of information (default: naive, or mse)",
     )
     parser.add_argument(
         "--exclude",

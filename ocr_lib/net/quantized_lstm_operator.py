@@ -103,6 +103,10 @@ class _QuantizedLSTMProp(mx.operator.CustomOpProp):
         output = (*inputs[:2], inputs[2] // 4) if inputs else ()
         return in_shape, [output], []
 
+    def infer_type(self, in_type: List[Any]) -> Tuple[List[Any], List[Any], List[Any]]:
+        """State the types, which MXNet may not know of parameters yet."""
+        return [np.float32] * len(in_type), [np.float32], []
+
     def create_operator(self, ctx: str, in_shapes: _Shapes, in_dtypes: List[Any]) -> _QuantizedLSTM:
         """Make the operator of one executor."""
         return _QuantizedLSTM(self._recipe)
