@@ -1,30 +1,75 @@
-"""``lstm_ocr_export.py``: turn a checkpoint into a file that is served without MXNet."""
+"""``lstm_ocr_export.py``: turn a checkpoint into files that are served without MXNet."""
 
 import argparse
+import json
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 from ocr_lib.cli.command import add_checkpoint, add_overwrite, add_samples, make_parser, run_command, tell_model
+from ocr_lib.errors import OCRError, option_name
 from ocr_lib.jobs.export import UNSTATED, export
+from ocr_lib.jobs.export_fixed import Written, export_c, export_hls
+
+_OF_FORMATS = {"onnx": ("int8",), "hls": ("simd_factor", "pe")}
 
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Run the command and return its exit code."""
     parser = make_parser(
         "Turn a checkpoint into an ONNX file, in floating point or in 8 bits, that lstm_ocr_infer.py --model and "
-        "ocr_lib.load read without MXNet. It is written only if it reads samples as the checkpoint does."
+        "ocr_lib.load read without MXNet, written only if it reads samples as the checkpoint does; or a checkpoint in "
+        "whole numbers, which lstm_ocr_quantize.py --engine fixed makes, into a reader in C or a header for an FPGA."
     )
     add_checkpoint(parser)
-    parser.add_argument("--format", choices=["onnx"], default="onnx", help="of the file")
+    parser.add_argument(
+        "--format",
+        choices=["onnx", "c", "hls"],
+        default="onnx",
+        help="an ONNX file; a folder that make builds a reader of, in C99; or the header for LSTM-PYNQ's HLS code",
+    )
     parser.add_argument("--int8", action="store_true", help="weights and activations in 8 bits: smaller and faster")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="(default: PREFIX.onnx, or PREFIX-int8.onnx)")
-    parser.add_argument("--license", default=UNSTATED, help="of the model, for the file's metadata")
+    parser.add_argument(
+        "--simd-factor", type=int, metavar="F", help="with --format hls: a unit takes F cycles a column"
+    )
+    parser.add_argument("--pe", type=int, metavar="P", help="with --format hls: units that are computed at a time")
+    parser.add_argument(
+        "--out", type=Path, metavar="PATH", help="(default: PREFIX.onnx or PREFIX-int8.onnx; PREFIX-c; PREFIX.hpp)"
+    )
+    parser.add_argument("--license", default=UNSTATED, help="of the model, for the metadata of an ONNX file")
     add_samples(parser)
     add_overwrite(parser)
     return run_command(parser, _export, argv)
 
 
 def _export(args: argparse.Namespace) -> int:
+    for format_, options in _OF_FORMATS.items():
+        for option in options:
+            if format_ != args.format and getattr(args, option):
+                raise OCRError(f"{option_name(option)} goes with --format {format_}")
+    if args.format == "onnx":
+        return _export_onnx(args)
+    common: Dict[str, Any] = {"epoch": args.epoch, "overwrite": args.overwrite}
+    if args.format == "c":
+        written = export_c(args.prefix, args.out, samples=args.samples, **common)
+        ways = f"make -C {written.path} test builds and tests {written.path / 'ocr_reader'}, which reads PGM files"
+    else:
+        folding = {"simd_factor": args.simd_factor or 1, "pe": args.pe or 1}
+        written = export_hls(args.prefix, args.out, **folding, **common)
+        ways = "LSTM-PYNQ's HLS code includes it as r_model_fw_bw.hpp"
+    return _tell(args.json, written, ways)
+
+
+def _tell(as_json: bool, written: Written, ways: str) -> int:
+    path, size, before = written.path, written.model_bytes, written.source.stat().st_size
+    if as_json:
+        print(json.dumps({"path": str(path), "bytes": size, "bytes_before": before}, indent=2))
+    else:
+        print(f"{path}: a model of {size:,} bytes, against {before:,} of {written.source}")
+        print(ways)
+    return 0
+
+
+def _export_onnx(args: argparse.Namespace) -> int:
     exported = export(
         args.prefix,
         args.out,

@@ -89,8 +89,9 @@ def hls_header(
     """
     quantization = _checked(recipe)
     _check_folding(recipe, simd_factor, pe)
-    if max_columns < max(recipe.image.width or 1, 1):
-        raise OCRError(f"max_columns {max_columns} is too few: images have {recipe.image.width or 'some'} columns")
+    least = recipe.image.width or 1
+    if max_columns < least:
+        raise OCRError(f"max_columns {max_columns} is too few for the network's images: take {least} or more")
     check_weights(weights, recipe)
     arrays = list(_arrays(recipe, quantization, weights, simd_factor, pe))
     macros = _macros(recipe, quantization, simd_factor, pe, max_columns)

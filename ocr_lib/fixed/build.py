@@ -126,7 +126,7 @@ class _Builder:
         return exponents(self._weights[name + LOG2_STEP])
 
     def _most_bits(self) -> int:
-        return max(precision.stored_bits for _, precision in self._quantization.parts())
+        return max(precision.stored_bits for _, precision in self._quantization.parts() if not precision.is_float)
 
 
 def input_levels(recipe: Recipe) -> Levels:

@@ -119,6 +119,13 @@ class QuantizationRecipe(Part, frozen=True):
         """Whether it says anything of convolutions."""
         return any(not p.is_float for name, p in self.parts() if name.startswith("convolution"))
 
+    @property
+    def is_trainable(self) -> bool:
+        """Whether training, in single precision, gives whole numbers exactly: its sums are to stay below 2^24."""
+        bits = {name: 0 if p.is_float else p.stored_bits for name, p in self.parts()}
+        weights = max(*(bits[name] for name in bits if name.endswith("weight")), *self.weight_bits.values(), 0)
+        return weights + max(bits["input"], bits["convolution_output"], bits["hidden"]) <= 16 and bits["internal"] <= 8
+
     def weight(self, layer: str, part: Precision) -> Precision:
         """Return the precision of a layer's weights, which is that of a part of the network unless stated otherwise."""
         return Precision("fixed", self.weight_bits[layer]) if layer in self.weight_bits else part

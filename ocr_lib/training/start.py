@@ -85,6 +85,17 @@ def find_start(options: StartOptions) -> Start:
         If options contradict each other or what is there.
     """
     _check(options)
+    start = _found(options)
+    quantization = start.recipe.quantization
+    if quantization and not quantization.is_trainable:
+        raise OCRError(
+            "quantization: training is exact for weights and activations of 16 bits together, and 8 internal ones: "
+            "take fewer, or quantize what is trained, by lstm_ocr_quantize.py --engine fixed"
+        )
+    return start
+
+
+def _found(options: StartOptions) -> Start:
     if options.resume:
         manifest = resumable(options.prefix)
         return Start(_continued(options.prefix, manifest, options.settings), options.prefix, manifest)

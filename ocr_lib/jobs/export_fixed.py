@@ -1,0 +1,132 @@
+"""Making what is built from networks in whole numbers: folders of C, and headers for HLS."""
+
+import shutil
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional, Union
+
+from ocr_lib.errors import OCRError, naming
+from ocr_lib.feed.samples import load_samples
+from ocr_lib.files import check_free, check_writable, write_atomic
+from ocr_lib.net.manifest import Epoch
+
+NUM_GOLDEN = 8
+
+
+class Written(NamedTuple):
+    """What was written.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    model_bytes : int
+        Of the network.
+    source : pathlib.Path
+        The checkpoint's parameters.
+    """
+
+    path: Path
+    model_bytes: int
+    source: Path
+
+
+def export_c(
+    prefix: Union[str, Path] = "ocr",
+    out: Union[str, Path, None] = None,
+    *,
+    samples: Union[str, Path] = "font",
+    epoch: Optional[Epoch] = None,
+    num_golden: int = NUM_GOLDEN,
+    overwrite: bool = False,
+) -> Written:
+    """Turn a checkpoint in whole numbers into a folder that ``make`` builds a reader of, in plain C.
+
+    Parameters
+    ----------
+    prefix : str or pathlib.Path
+        The checkpoint's.
+    out : str or pathlib.Path, optional
+        The folder; ``PREFIX-c`` if left out.
+    samples : str or pathlib.Path
+        Whose readings the reader's self-test compares: fonts, for captchas, a folder of images, or a data set.
+    epoch : int, "best" or "last", optional
+        The best if left out, or the last if none is.
+    num_golden : int
+        So many samples.
+    overwrite : bool
+        Replace the folder, if it is of this kind.
+
+    Raises
+    ------
+    OCRError
+        If something is there, or the network is not in whole numbers alone.
+    """
+    folder = Path(out or f"{prefix}-c")
+    _check_folder(folder, overwrite)
+    from ocr_lib.deploy.c_source import MODEL, c_files
+    from ocr_lib.fixed.build import integer_network
+    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
+
+    checkpoint = load_checkpoint(str(prefix), epoch)
+    network = integer_network(checkpoint.recipe, numpy_weights(checkpoint))
+    golden = load_samples(Path(samples), checkpoint.recipe, checkpoint.preparation, "test", num_golden)
+    images = [image[:, :width] for image, width in zip(golden.images, golden.widths)]
+    files = c_files(network, checkpoint.recipe, images)
+    _write_folder(folder, files)
+    return Written(folder, len(files[MODEL]), checkpoint.params_path)
+
+
+def export_hls(
+    prefix: Union[str, Path] = "ocr",
+    out: Union[str, Path, None] = None,
+    *,
+    epoch: Optional[Epoch] = None,
+    simd_factor: int = 1,
+    pe: int = 1,
+    overwrite: bool = False,
+) -> Written:
+    """Turn a checkpoint of one two-way LSTM layer into the header that LSTM-PYNQ's code for FPGAs includes.
+
+    Parameters
+    ----------
+    prefix, epoch, overwrite
+        As for `export_c`.
+    out : str or pathlib.Path, optional
+        The header; ``PREFIX.hpp`` if left out.
+    simd_factor, pe : int
+        As for `ocr_lib.deploy.hls.hls_header`.
+
+    Raises
+    ------
+    OCRError
+        If it is there, or the network is of another shape.
+    """
+    path = Path(out or f"{prefix}.hpp")
+    check_free(path, overwrite)
+    from ocr_lib.deploy.hls import hls_header
+    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
+
+    checkpoint = load_checkpoint(str(prefix), epoch)
+    header = hls_header(checkpoint.recipe, numpy_weights(checkpoint), simd_factor, pe).encode()
+    write_atomic(path, header)
+    return Written(path, len(header), checkpoint.params_path)
+
+
+def _check_folder(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that is there, unless it is an exported one that may be replaced."""
+    check_writable(folder)
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists() and not (overwrite and (folder / "ocr_reader.h").is_file()):
+        way = "another --out leaves it alone" if overwrite else "--overwrite replaces it if it is an exported one"
+        raise OCRError(f"{folder} is there already: {way}")
+
+
+def _write_folder(folder: Path, files: Dict[str, bytes]) -> None:
+    """Write a folder under another name first, so that it is whole or not there."""
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    with naming(folder):
+        shutil.rmtree(temporary, ignore_errors=True)
+        for name, content in files.items():
+            write_atomic(temporary / name, content)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
