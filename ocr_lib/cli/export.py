@@ -53,8 +53,7 @@ def _export(args: argparse.Namespace) -> int:
         written = export_c(args.prefix, args.out, samples=args.samples, **common)
         ways = f"make -C {written.path} test builds and tests {written.path / 'ocr_reader'}, which reads PGM files"
     else:
-        folding = {"simd_factor": args.simd_factor or 1, "pe": args.pe or 1}
-        written = export_hls(args.prefix, args.out, **folding, **common)
+        written = export_hls(args.prefix, args.out, simd_factor=args.simd_factor or 1, pe=args.pe or 1, **common)
         ways = "LSTM-PYNQ's HLS code includes it as r_model_fw_bw.hpp"
     return _tell(args.json, written, ways)
 

@@ -6,7 +6,7 @@ import math
 import os
 import signal
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import make_parser, num_proc, run_command
@@ -14,6 +14,7 @@ from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.plan import HELD_OUT
 from ocr_lib.jobs.train import train
+from ocr_lib.jobs.two_steps import train_in_two_steps
 from ocr_lib.recipe.captcha import RENDERERS
 from ocr_lib.recipe.settings import parse_setting, preset_names
 from ocr_lib.sets.alphabets import find_alphabet
@@ -95,6 +96,12 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe, as in network.hidden=64"
     )
+    parser.add_argument(
+        "--first-step",
+        metavar="float|BITS",
+        help="train at PREFIX-step1 first, in floating point or with bits such as W2B8A4I32_FC_W32B32; then fold batch "
+        "normalisation into the weights and train with the quantization that --set states",
+    )
     parser.add_argument("--resume", action="store_true", help="go on where the run at --prefix stopped or was killed")
     parser.add_argument("--overwrite", action="store_true", help="replace the run at --prefix")
     parser.add_argument("--pretrained", metavar="PREFIX", help="begin with a checkpoint; see --pretrained-policy")
@@ -113,17 +120,19 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
 
 def _train(args: argparse.Namespace) -> int:
     os.environ["OMP_NUM_THREADS"] = "1"  # is read when MXNet is loaded: what computes on several cores is processes
-    trained = train(
-        args.prefix,
-        args.preset,
-        args.font_path,
-        args.train_data,
-        settings=_settings(args),
-        num_proc=args.num_proc,
-        cpus=args.cpu,
-        gpus=args.gpu,
+    options: Dict[str, Any] = {
+        "fonts": args.font_path,
+        "train_data": args.train_data,
+        "settings": _settings(args),
+        "num_proc": args.num_proc,
+        "cpus": args.cpu,
+        "gpus": args.gpu,
         **{name: getattr(args, name) for name in _PASSED_ON},
-    )
+    }
+    if args.first_step is None:
+        trained = train(args.prefix, args.preset, **options)
+    else:
+        trained = train_in_two_steps(args.prefix, args.preset, args.first_step, **options)
     if args.dry_run:
         return 0
     if trained.best:

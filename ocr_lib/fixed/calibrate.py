@@ -22,6 +22,7 @@ _FINER = 7  # exponents below the one of the extremes that are tried
 _CELL_PEAK = 15.9  # of cell states, where none were observed
 _MOST_VALUES = 2**20  # that are kept of a tensor, and as many again of the next images' before they are thinned out
 _BINS = 2048
+_NEXT_TO_NOTHING = 1e-9
 
 
 def fitted_steps(recipe: Recipe, weights: Weights, observed: Mapping[str, np.ndarray], choice: str = "mse") -> Weights:
@@ -125,16 +126,22 @@ def _squared_error(values: np.ndarray, levels: Levels, exponent: int) -> float:
 
 
 def _divergence(values: np.ndarray, levels: Levels, exponent: int) -> float:
-    """Return the Kullback-Leibler divergence of a histogram of magnitudes from that of what they become."""
+    """Return the Kullback-Leibler divergence of a histogram of magnitudes from that of what they become.
+
+    What is cut off is in the last bin that is not, before; and nowhere, after.
+    """
     magnitudes = np.abs(values)
     edges = np.linspace(0, magnitudes.max(), _BINS + 1)
     centres = (edges[1:] + edges[:-1]) / 2
-    before = np.histogram(magnitudes, edges)[0] / len(values)
-    numbers = levels.nearest(centres * 2.0**-exponent)  # bins that become one number share its weight
-    _, places = np.unique(numbers, return_inverse=True)
+    counts = np.histogram(magnitudes, edges)[0]
+    inside = centres <= (levels.high + 0.5) * 2.0**exponent
+    if not counts[inside].sum():
+        return math.inf
+    before = counts[inside].astype(np.float64)
+    _, places = np.unique(levels.nearest(centres[inside] * 2.0**-exponent), return_inverse=True)
+    filled = before > 0  # bins that become one number share what it has
+    after = np.where(filled, (np.bincount(places, before) / np.maximum(np.bincount(places, filled), 1))[places], 0)
+    before[-1] += counts[~inside].sum()
+    before, after = before / before.sum(), np.maximum(after / after.sum(), _NEXT_TO_NOTHING)
     filled = before > 0
-    weight, count = np.bincount(places, before), np.bincount(places, filled)
-    after = np.where(filled, (weight / np.maximum(count, 1))[places], 0)
-    # What is cut off is no longer where it was, so bins beyond the largest number have next to no weight left.
-    after[centres > (levels.high + 0.5) * 2.0**exponent] = 1e-9
     return float(np.sum(before[filled] * np.log(before[filled] / after[filled])))

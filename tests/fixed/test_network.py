@@ -70,8 +70,10 @@ class ByHand:
             outputs = [self.lstm(sequence, f"l{layer}_")]
             if network.bidirectional:
                 outputs.append(self.lstm(sequence[::-1], f"l{layer}_r_")[::-1])
-            join = (lambda *v: list(map(sum, zip(*v)))) if network.merge == "sum" else (lambda *v: sum(v, []))
-            sequence = [join(*at_step) for at_step in zip(*outputs)]
+            if network.merge == "sum":
+                sequence = [[sum(values) for values in zip(*at_step)] for at_step in zip(*outputs)]
+            else:
+                sequence = [[value for each in at_step for value in each] for at_step in zip(*outputs)]
         weight, bias = self.parameter("pred_fc_weight"), self.parameter("pred_fc_bias")
         return [[sum(w * v for w, v in zip(row, x)) + b for row, b in zip(weight, bias)] for x in sequence]
 

@@ -83,7 +83,7 @@ def test_both_forms_have_the_same_gradients(quantization):
 
 
 def test_gradients_of_steps_are_those_of_learned_step_size_quantization():
-    """Esser et al. 2020: (round(w/s) - w/s) for what is inside, and the last level for what is cut off, times s ln 2."""
+    """Esser et al. 2020: round(w/s) - w/s for what is inside, the last level for what is cut off, times s ln 2."""
     recipe = quantized_recipe("W32B32A4I32_FC_W3B32", hidden=3)
     weights, images, labels = random_weights(recipe, 5), random_images(2), np.array([[1, 2], [3, 0]])
     _, quantized = step(recipe, weights, images, labels)
