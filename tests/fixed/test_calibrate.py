@@ -40,15 +40,15 @@ def test_percentiles_leave_out_what_is_rare():
 
 
 def test_the_least_divergence_leaves_out_what_is_rare():
-    values = np.concatenate([np.linspace(-1, 1, 100_000), [16.0]])
+    values = np.concatenate([np.random.default_rng(0).normal(0, 0.5, 100_000), [16.0]])
     assert best_exponent(values, FOUR_BITS, "extremes") == 2
-    assert best_exponent(values, FOUR_BITS, "kl") <= -2
+    assert -3 <= best_exponent(values, FOUR_BITS, "kl") <= -1
 
 
 def test_divergence_prefers_levels_where_values_are():
     """Two values, 0 and 1, lose nothing with a step of 1, and all with one that cuts 1 off."""
     values = np.repeat([0.01, 1.0], 500)
-    assert 1.0 <= 7.5 * 2.0 ** best_exponent(values, FOUR_BITS, "kl")
+    assert best_exponent(values, FOUR_BITS, "kl") >= -2
 
 
 def test_of_nothing_but_zeros_any_step_will_do():
