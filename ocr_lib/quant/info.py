@@ -10,7 +10,7 @@ from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import write_atomic
 from ocr_lib.fixed.arithmetic import Levels, exponents, tables, unit_exponent
 from ocr_lib.fixed.build import input_levels
-from ocr_lib.fixed.steps import LOG2_STEP, step_shapes, stepped_tensors
+from ocr_lib.fixed.steps import LOG2_STEP, step_shapes, stepped_tensors, tensor_of
 from ocr_lib.net.weights import Weights
 from ocr_lib.recipe.network import direction_names
 from ocr_lib.recipe.quantization import Precision, QuantizationRecipe
@@ -55,10 +55,17 @@ class QuantInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quantization: QuantizationRecipe
     tensors: Dict[str, TensorInfo]
 
-    def steps(self) -> Weights:
-        """Return the steps, as parameters of the network."""
-        stepped = {name: t for name, t in self.tensors.items() if t.kind not in ("float", "fixed_unit")}
-        return {f"{name}{LOG2_STEP}": np.array(t.exponents, np.float32) for name, t in stepped.items()}
+    def steps(self, recipe: Recipe) -> Weights:
+        """Return the steps that are parameters of a quantized recipe's network, as far as they are here."""
+        tensors = (tensor_of(name) or "" for name in step_shapes(recipe))
+        found = {name: self.tensors[name].exponents for name in tensors if name in self.tensors}
+        return {name + LOG2_STEP: np.array(exponents, np.float32) for name, exponents in found.items()}
+
+
+def quantized_recipe(recipe: Recipe, quantization: QuantizationRecipe) -> Recipe:
+    """Return a recipe with a quantization, and batch normalisation folded away."""
+    network = quantization.folded(recipe.network)
+    return msgspec.structs.replace(recipe, network=network, quantization=quantization)
 
 
 def quant_info(recipe: Recipe, weights: Weights) -> QuantInfo:
@@ -115,10 +122,8 @@ def read_quant_info(folder: Path, recipe: Recipe) -> QuantInfo:
     info = decode_json(path.read_bytes(), QuantInfo, str(path))
     if info.format != FORMAT:
         raise OCRError(f"{path}: of the format {info.format!r}, and this program knows {FORMAT!r}: calibrate anew")
-    network = info.quantization.folded(recipe.network)
-    wanted = step_shapes(msgspec.structs.replace(recipe, network=network, quantization=info.quantization))
-    found = {name: steps.shape for name, steps in info.steps().items()}
-    if {name: shape for name, shape in found.items() if name in wanted} != wanted:
+    quantized = quantized_recipe(recipe, info.quantization)
+    if {name: steps.shape for name, steps in info.steps(quantized).items()} != step_shapes(quantized):
         raise OCRError(f"{path}: of another network than this checkpoint's: calibrate anew")
     return info
 

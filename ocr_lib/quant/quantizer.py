@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Union
 
-import msgspec
 import numpy as np
 
 from ocr_lib.alphabet import BLANK
@@ -17,7 +16,7 @@ from ocr_lib.net.exact import ExactNetwork
 from ocr_lib.net.weights import Weights, fold_batch_norms
 from ocr_lib.preparation import Preparation
 from ocr_lib.quant.golden import check_golden, golden_tensors, write_golden
-from ocr_lib.quant.info import QuantInfo, quant_info, read_quant_info, write_quant_info
+from ocr_lib.quant.info import quant_info, quantized_recipe, read_quant_info, write_quant_info
 from ocr_lib.quant.mixed import fewest_bits
 from ocr_lib.recipe.quantization import QuantizationRecipe, parse_shorthand
 from ocr_lib.recipe.recipe import Recipe
@@ -160,10 +159,9 @@ class Quantizer:
     def _tested(self) -> "QuantizedNetwork":
         if self._recipe.quantization:
             return QuantizedNetwork(self._recipe, self._weights)
-        info: QuantInfo = read_quant_info(self._folder, self._recipe)
-        return QuantizedNetwork(
-            quantized_recipe(self._recipe, info.quantization), {**fold_batch_norms(self._weights), **info.steps()}
-        )
+        info = read_quant_info(self._folder, self._recipe)
+        recipe = quantized_recipe(self._recipe, info.quantization)
+        return QuantizedNetwork(recipe, {**fold_batch_norms(self._weights), **info.steps(recipe)})
 
 
 class QuantizedNetwork(NamedTuple):
@@ -171,12 +169,6 @@ class QuantizedNetwork(NamedTuple):
 
     recipe: Recipe
     weights: Weights
-
-
-def quantized_recipe(recipe: Recipe, quantization: QuantizationRecipe) -> Recipe:
-    """Return a recipe with a quantization, and batch normalisation folded away."""
-    network = quantization.folded(recipe.network)
-    return msgspec.structs.replace(recipe, network=network, quantization=quantization)
 
 
 class _Fit(NamedTuple):
