@@ -60,11 +60,14 @@ def _export(args: argparse.Namespace) -> int:
 
 def _tell(as_json: bool, written: Written, ways: str) -> int:
     path, size, before = written.path, written.model_bytes, written.source.stat().st_size
+    memory = written.memory._asdict() if written.memory else {}
     if as_json:
-        print(json.dumps({"path": str(path), "bytes": size, "bytes_before": before}, indent=2))
-    else:
-        print(f"{path}: a model of {size:,} bytes, against {before:,} of {written.source}")
-        print(ways)
+        print(json.dumps({"path": str(path), "bytes": size, "bytes_before": before, **memory}, indent=2))
+        return 0
+    print(f"{path}: a model of {size:,} bytes, against {before:,} of {written.source}")
+    if written.memory:
+        print("{ram:,} bytes of memory where there is little, {fast_ram:,} where speed counts".format(**memory))
+    print(ways)
     return 0
 
 

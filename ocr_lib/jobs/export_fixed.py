@@ -2,12 +2,15 @@
 
 import shutil
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Union
 
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.feed.samples import load_samples
 from ocr_lib.files import check_free, check_writable, write_atomic
 from ocr_lib.net.manifest import Epoch
+
+if TYPE_CHECKING:
+    from ocr_lib.deploy.c_source import Memory
 
 NUM_GOLDEN = 8
 
@@ -22,11 +25,14 @@ class Written(NamedTuple):
         Of the network.
     source : pathlib.Path
         The checkpoint's parameters.
+    memory : Memory, optional
+        Of a reader in C; see `ocr_lib.deploy.c_source.Memory`.
     """
 
     path: Path
     model_bytes: int
     source: Path
+    memory: Optional["Memory"] = None
 
 
 def export_c(
@@ -62,7 +68,7 @@ def export_c(
     """
     folder = Path(out or f"{prefix}-c")
     _check_folder(folder, overwrite)
-    from ocr_lib.deploy.c_source import MODEL, c_files
+    from ocr_lib.deploy.c_source import c_files, memory_bytes
     from ocr_lib.fixed.build import integer_network
     from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 
@@ -72,7 +78,8 @@ def export_c(
     images = [image[:, :width] for image, width in zip(golden.images, golden.widths)]
     files = c_files(network, checkpoint.recipe, images)
     _write_folder(folder, files)
-    return Written(folder, len(files[MODEL]), checkpoint.params_path)
+    memory = memory_bytes(network, checkpoint.recipe)
+    return Written(folder, len(files["model.bin"]), checkpoint.params_path, memory)
 
 
 def export_hls(

@@ -110,13 +110,13 @@ def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Rec
     settings : iterable of (str, object)
         As `override` takes them. Those of image and network must be the checkpoint's; see `check_inherited`.
     """
-    settings = list(settings)
+    own = [(key, value) for key, value in settings if not _is_inherited(key)]
 
     def taking(network: NetworkRecipe) -> Recipe:
         parts = {"image": pretrained.image, "network": network, "quantization": preset.quantization}
         parts["quantization"] = parts["quantization"] or pretrained.quantization
         inherited = [(name, msgspec.to_builtins(part)) for name, part in parts.items()]
-        return override(preset, [*inherited, ("text.alphabet", pretrained.text.alphabet), *settings])
+        return override(preset, [*inherited, ("text.alphabet", pretrained.text.alphabet), *own])
 
     quantization = taking(_ALL.folded(pretrained.network)).quantization
     return taking(quantization.folded(pretrained.network) if quantization else pretrained.network)
@@ -146,6 +146,10 @@ def folded_weights(weights: Weights, known: Recipe, wanted: Recipe) -> Weights:
     return kept
 
 
+def _is_inherited(key: str) -> bool:
+    return key.partition(".")[0] in INHERITED and key not in _WITHOUT_PARAMETERS
+
+
 def _has_norms(recipe: Recipe) -> bool:
     return any(convolution.batch_norm for convolution in recipe.network.convolutions)
 
@@ -165,9 +169,7 @@ def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained
     folded = msgspec.structs.replace(pretrained, network=_ALL.folded(pretrained.network))
     likes = [pretrained, folded]
     for key, value in settings:
-        if key in _WITHOUT_PARAMETERS:
-            continue
-        if key.partition(".")[0] in INHERITED and all(override(each, [(key, value)]) != each for each in likes):
+        if _is_inherited(key) and all(override(each, [(key, value)]) != each for each in likes):
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             raise OCRError(
                 f"{source} {key}={shown} is not what {prefix} was trained with; leave it out: with --pretrained, image "
