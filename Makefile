@@ -45,7 +45,7 @@ export PROBE
 define IMPORTS
 import sys
 if sys.version_info < (3, 13):
-    import ocr_lib.mx
+    import ocr_lib.net.quantized_lstm
 import captcha.image, fontTools.ttLib, matplotlib.pyplot, msgspec, rapidfuzz, tensorboardX, tqdm
 import ocr_lib.draw.fast, ocr_lib.deploy.export, scipy.stats
 endef

@@ -17,7 +17,6 @@ from ocr_lib.mx import mx
 from ocr_lib.net.loss import ctc_cost
 from ocr_lib.net.lstm import lstm_layers, packed_lstm
 from ocr_lib.net.quantized import Quantizers
-from ocr_lib.net.quantized_lstm import quantized_lstm_layers
 from ocr_lib.net.weights import BATCH_NORM_EPSILON, NEVER
 from ocr_lib.recipe.network import Convolution
 from ocr_lib.recipe.recipe import Recipe
@@ -95,11 +94,13 @@ def logits_symbol(recipe: Recipe, packed: bool = False) -> "mx.sym.Symbol":
     quantizers = Quantizers(recipe)
     data = quantizers.activation(data, "data", input_levels(recipe).low < 0, axes=3)
     sequence = _sequence(data, widths, network.convolutions, False, quantizers)
-    hidden = (
-        quantized_lstm_layers(sequence, _time_steps(recipe), recipe, quantizers, ends)
-        if recipe.quantization
-        else lstm_layers(sequence, _time_steps(recipe), recipe.features, network, ends, packed)
-    )  # (T', N, D)
+    steps = _time_steps(recipe)
+    if recipe.quantization:
+        from ocr_lib.net.quantized_lstm import quantized_lstm_layers  # compiled code, which takes time to load
+
+        hidden = quantized_lstm_layers(sequence, steps, recipe, quantizers, ends)  # (T', N, D)
+    else:
+        hidden = lstm_layers(sequence, steps, recipe.features, network, ends, packed)
     if network.output_norm:
         hidden = mx.sym.BatchNorm(hidden, axis=2, fix_gamma=False, eps=BATCH_NORM_EPSILON, momentum=0.9, name="pred_bn")
     if network.dropout:

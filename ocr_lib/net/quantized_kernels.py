@@ -1,7 +1,8 @@
 """Compiled time steps of LSTM layers of few bits, forward and backward.
 
 T time steps of N samples, H hidden units; gates are in the order i, f, c, o. Numbers are whole ones times steps, in
-single precision, and exact. What may be a number's levels is given as (step, lowest, highest), in whole numbers; a
+single precision, and exact. (Products of matrices are scipy's, which numba calls: numpy's BLAS is loaded before anyone
+has told it to take one thread.) What may be a number's levels is given as (step, lowest, highest), in whole numbers; a
 fourth number that is not 0 says that there are but two; an empty array leaves it in floating point.
 """
 
@@ -115,7 +116,7 @@ def lstm_forward(
                 states[0, t, n, j] = h
 
 
-@compiled("void(f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1])")
+@compiled("void(f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1], f4[:,::1])")
 def lstm_backward(
     gradients: np.ndarray,
     weight: np.ndarray,
@@ -123,8 +124,9 @@ def lstm_backward(
     slopes: np.ndarray,
     states: np.ndarray,
     of_sums: np.ndarray,
+    of_weight: np.ndarray,
 ) -> None:
-    """Find the gradients of the gates' sums.
+    """Find the gradients of the gates' sums, and of the weight of hidden states.
 
     Parameters
     ----------
@@ -136,6 +138,8 @@ def lstm_backward(
         From `lstm_forward`.
     of_sums : numpy.ndarray
         (T, N, 4 H), for the gradients.
+    of_weight : numpy.ndarray
+        (4 H, H), likewise.
     """
     steps, samples, units = gradients.shape
     of_hidden = np.zeros((samples, units), np.float32)
@@ -160,3 +164,7 @@ def lstm_backward(
                 of_sums[t, n, 2 * units + j] = c * i * slopes[t, n, 2 * units + j]
                 of_sums[t, n, 3 * units + j] = h * states[2, t, n, j] * slopes[t, n, 3 * units + j]
                 of_cell[n, j] = c * f
+    of_weight[:] = 0
+    if steps > 1:
+        behind_first = of_sums[1:].reshape((steps - 1) * samples, 4 * units)
+        np.dot(behind_first.T, states[0, : steps - 1].copy().reshape((steps - 1) * samples, units), of_weight)

@@ -78,10 +78,8 @@ class _QuantizedLSTM(mx.operator.CustomOp):
         """Write the gradients of the inputs and of the weight."""
         assert self._passed is not None
         weight, gates, slopes, states = self._passed
-        of_sums = np.empty_like(gates)
-        lstm_backward(out_grad[0].asnumpy(), weight, gates, slopes, states, of_sums)
-        behind_first = of_sums[1:].reshape(-1, of_sums.shape[2])
-        of_weight = behind_first.T @ states[0, :-1].reshape(-1, states.shape[3])  # (4 H, H)
+        of_sums, of_weight = np.empty_like(gates), np.empty_like(weight)
+        lstm_backward(out_grad[0].asnumpy(), weight, gates, slopes, states, of_sums, of_weight)
         for i, gradient in enumerate((of_sums, of_weight)):
             self.assign(in_grad[i], req[i], mx.nd.array(gradient, ctx=in_grad[i].context))
         self.assign(in_grad[2], req[2], 0)
