@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ocr_lib.jobs.quantize import quantize as quantize
     from ocr_lib.jobs.train import train as train
     from ocr_lib.net.build import training_symbol as training_symbol
+    from ocr_lib.quant.quantizer import Quantizer as Quantizer
     from ocr_lib.recipe.recipe import Recipe as Recipe
     from ocr_lib.recipe.settings import load_preset as load_preset
     from ocr_lib.recipe.settings import override as override
@@ -36,6 +37,7 @@ _HOMES = {
     "OCRError": "ocr_lib.errors",
     "OCRIter": "ocr_lib.feed.iterator",
     "Predictor": "ocr_lib.deploy.predictor",
+    "Quantizer": "ocr_lib.quant.quantizer",
     "Recipe": "ocr_lib.recipe.recipe",
     "captchas": "ocr_lib.feed.streams",
     "evaluate": "ocr_lib.jobs.evaluate",

@@ -7,7 +7,7 @@ import msgspec
 
 from ocr_lib.errors import OCRError
 from ocr_lib.files import check_free, write_atomic
-from ocr_lib.recipe.quantization import parse_shorthand
+from ocr_lib.recipe.quantization import QuantizationRecipe, parse_shorthand
 from ocr_lib.recipe.recipe import Recipe
 
 RECIPE = "-recipe.json"
@@ -122,6 +122,8 @@ def override(recipe: Recipe, settings: Settings) -> Recipe:
     tree = msgspec.to_builtins(recipe)
     for key, value in dict(settings).items():
         *parents, last = key.split(".")
+        if parents[:1] == ["quantization"]:
+            tree["quantization"] = tree["quantization"] or msgspec.to_builtins(QuantizationRecipe())
         node: Dict[str, Any] = tree
         for parent in parents:
             node = node.get(parent, {})

@@ -9,9 +9,21 @@ from ocr_lib.geometry import least_size
 from ocr_lib.mx import mx
 from ocr_lib.net.build import training_symbol
 from ocr_lib.recipe.settings import load_preset, override, preset_names
+from ocr_lib.training.initial import initial_weights, with_steps
+from ocr_lib.training.layout import is_average
 
-CLASSES = {"captcha": 11, "crnn": 37, "mindspore-warpctc": 11, "mxnet-ctc": 11, "text-line": 11, "uw3-bilstm": 11}
-STEPS = {"captcha": 40, "crnn": 24, "mindspore-warpctc": 160, "mxnet-ctc": 80, "text-line": 80, "uw3-bilstm": 320}
+STEPS = {
+    "captcha": 40,
+    "captcha-w4a4": 40,
+    "crnn": 24,
+    "mindspore-warpctc": 160,
+    "mxnet-ctc": 80,
+    "text-line": 80,
+    "uw3-bilstm": 320,
+    "uw3-hls": 320,
+    "uw3-w2a4": 320,
+}
+CLASSES = {**dict.fromkeys(STEPS, 11), "crnn": 37}
 
 
 def test_there_are_no_others():
@@ -25,12 +37,15 @@ def test_a_training_step(name):
     assert width >= least_size(recipe.network.shrinkage(0))
     texts = [recipe.text.alphabet[:3], recipe.text.alphabet[1:3]]
     images = np.random.default_rng(0).integers(0, 256, (2, recipe.image.height, width), np.uint8)
-    samples = OCRIter([Batch(images, texts, np.array([width, width]))], recipe)
+    drawn = Batch(images, texts, np.array([width, width]))
+    samples = OCRIter([drawn], recipe)
     batch = samples.next()
     module = mx.mod.Module(training_symbol(recipe), [d.name for d in samples.provide_data], ["label"])
     module.bind(batch.provide_data, batch.provide_label)
-    mx.random.seed(1)
-    module.init_params(mx.init.Xavier())
+    weights = with_steps(recipe, initial_weights(recipe), [drawn])
+    params = {name: mx.nd.array(array) for name, array in weights.items()}
+    averages = {name: params.pop(name) for name in filter(is_average, list(params))}
+    module.init_params(arg_params=params, aux_params=averages)
     module.init_optimizer(optimizer="sgd", optimizer_params={"learning_rate": 1e-3})
     costs = []
     for _ in range(2):
