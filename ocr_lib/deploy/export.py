@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from ocr_lib.deploy.fixed import FixedLayers
 from ocr_lib.deploy.graph import Graph, Layers, build
 from ocr_lib.deploy.int8 import Int8Layers
 from ocr_lib.deploy.metadata import Metadata, seal
@@ -35,7 +36,8 @@ def export_onnx(
     model_license : str
         For the file's metadata.
     calibration : numpy.ndarray, optional
-        (N, H, W) uint8. With these images to take the ranges of activations from, the network is quantized to 8 bits.
+        (N, H, W) uint8. With these images to take the ranges of activations from, the network is quantized to 8 bits;
+        one of whole numbers is as it is, and needs none.
     widths : numpy.ndarray, optional
         (N,) int, of these images without padding; all W when left out.
 
@@ -47,9 +49,12 @@ def export_onnx(
     Raises
     ------
     OCRError
-        If the weights are not those of the recipe's network.
+        If the weights are not those of the recipe's network, or it is quantized in part only.
     """
     check_weights(weights, recipe)
+    if recipe.quantization:
+        metadata = Metadata(recipe.text.alphabet, encode_json(recipe).decode(), "fixed", model_license)
+        return _sealed(build(FixedLayers(Graph(), recipe, weights)).model(recipe, metadata))
     folded = fold_batch_norms(weights)
     precision = "fp32" if calibration is None else "int8"
     metadata = Metadata(recipe.text.alphabet, encode_json(recipe).decode(), precision, model_license)
@@ -57,6 +62,10 @@ def export_onnx(
     if calibration is not None:
         peaks = _peaks(model, len(recipe.network.convolutions), calibration, widths)
         model = build(Int8Layers(Graph(), recipe, folded, peaks)).model(recipe, metadata)
+    return _sealed(model)
+
+
+def _sealed(model: "onnx.ModelProto") -> bytes:
     onnx.checker.check_model(model, full_check=True)
     return seal(model.SerializeToString())
 

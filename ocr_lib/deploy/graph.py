@@ -79,6 +79,10 @@ class Layers:
         self.weights = weights
         self.steps = ""  # the name of each sample's time steps (N,) int32, where there is padding
 
+    def input(self, features: str) -> str:
+        """Add what is done to the input of the first layer."""
+        return features
+
     def convolution(self, index: int, features: str) -> str:
         """Add a convolution, ReLU and max pooling: (N, C, H, W) in, (N, K, H', W') out."""
         parameters = self.graph.constants(f"conv{index}", weight=self.kernel(index), bias=self.bias(index))
@@ -130,7 +134,7 @@ class Layers:
         """Return ``W`` (4 H, F), ``R`` (4 H, H) or ``B`` (8 H,) of each direction, in ONNX's order of gates."""
         names = {"W": ["i2h_weight"], "R": ["h2h_weight"], "B": ["i2h_bias", "h2h_bias"]}[kind]
         return [
-            np.concatenate([_gates_for_onnx(self.weights[prefix + name]) for name in names])
+            np.concatenate([gates_for_onnx(self.weights[prefix + name]) for name in names])
             for prefix in direction_names(self.recipe.network)[layer]
         ]
 
@@ -145,7 +149,7 @@ def build(layers: Layers) -> Graph:
     graph, recipe = layers.graph, layers.recipe
     padding = _Padding(graph) if recipe.image.width is None else None
     (axis,) = graph.constants("channel", axis=np.array([1]))
-    features = graph.add("Unsqueeze", [_normalised(graph, recipe), axis], "images_4d")  # (N, 1, H, W)
+    features = graph.add("Unsqueeze", [layers.input(_normalised(graph, recipe)), axis], "images_4d")  # (N, 1, H, W)
     if padding:
         features = padding.zero_behind(features, np.float32)
     for i, convolution in enumerate(recipe.network.convolutions):
@@ -226,5 +230,6 @@ def _normalised(graph: Graph, recipe: Recipe) -> str:
     return graph.add("Div", [graph.add("Sub", [grey, mean_name], "grey_centred"), scale_name], "grey_scaled")
 
 
-def _gates_for_onnx(array: np.ndarray) -> np.ndarray:
+def gates_for_onnx(array: np.ndarray) -> np.ndarray:
+    """Bring the rows of gates (4 H, ...) from MXNet's order to ONNX's."""
     return array.reshape(4, -1, *array.shape[1:])[_GATES].reshape(array.shape)

@@ -26,7 +26,7 @@ class Metadata(NamedTuple):
         Characters in the order of the classes, behind the blank.
     recipe : str
         JSON.
-    precision : {"fp32", "int8"}
+    precision : {"fp32", "int8", "fixed"}
     license : str
         Of the model.
     """

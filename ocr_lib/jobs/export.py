@@ -9,6 +9,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.feed.samples import Samples, load_samples
 from ocr_lib.files import check_free, write_atomic
 from ocr_lib.installation import how_to_install
+from ocr_lib.jobs.load import reader_of
 from ocr_lib.net.manifest import Epoch
 from ocr_lib.recognize.comparison import MAX_DIFFERENCE, Comparison, accept_loss, accept_same, compare, speedups
 from ocr_lib.recognize.recognizer import Recognizer, batches
@@ -110,6 +111,8 @@ def export(
     from ocr_lib.net.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(str(prefix), epoch)
+    if int8 and checkpoint.recipe.quantization:
+        raise OCRError(f"{prefix} is quantized already: leave --int8 out, or take the checkpoint that it was made from")
     where = Path(samples), checkpoint.recipe, checkpoint.preparation
     calibration = load_samples(*where, "validation", num_calib) if int8 else None
     compared = load_samples(*where, "test", num_test)
@@ -131,8 +134,8 @@ def checked_model(
     Raises
     ------
     OCRError
-        If they read them differently, or with 8 bits lose more than `max_drop` of exact match; or if what exporting
-        takes is not installed.
+        If they read them differently, or with 8 bits, or of whole numbers, lose more than `max_drop` of exact match; or
+        if what exporting takes is not installed.
     """
     try:
         from ocr_lib.deploy.export import export_onnx
@@ -141,14 +144,16 @@ def checked_model(
         raise OCRError(f"exporting needs another package ({error}): {how_to_install('export')}") from error
     from ocr_lib.net.checkpoint import numpy_weights
     from ocr_lib.net.exact import rounding
-    from ocr_lib.net.reader import Reader
 
-    reader = Reader(checkpoint)
+    reader = reader_of(checkpoint)
     weights = numpy_weights(checkpoint)
     network = checkpoint.recipe, weights, model_license
     data = export_onnx(*network)
     predictor = Predictor(data)
     comparison = compare(predictor, reader, *samples)
+    if checkpoint.recipe.quantization:
+        accept_loss(comparison, max_drop)
+        return CheckedModel(data, comparison, {})
     if not comparison.max_difference <= MAX_DIFFERENCE:
         images = _most_different(predictor, reader, samples)
         found = [reader.probabilities(image[None])[:, 0] for image in images]  # (T', C) each

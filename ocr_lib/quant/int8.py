@@ -80,6 +80,8 @@ def quantize(
     if not mx.runtime.Features().is_enabled("MKLDNN"):
         raise OCRError("this MXNet was built without MKL-DNN (oneDNN), which 8 bits need")
     recipe = checkpoint.recipe
+    if recipe.quantization:
+        raise OCRError(f"{checkpoint.params_path} is quantized already: take the checkpoint that it was made from")
     if recipe.image.width is None:
         raise OCRError(
             "MXNet's operators of 8 bits know no padding, so they need a fixed image.width; lstm_ocr_export.py --int8 "
