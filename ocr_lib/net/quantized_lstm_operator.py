@@ -78,6 +78,7 @@ class _QuantizedLSTM(mx.operator.CustomOp):
         """Write the gradients of the inputs and of the weight."""
         assert self._passed is not None
         weight, gates, slopes, states = self._passed
+        self._passed = None  # MXNet may keep the operator when it binds another shape
         of_sums, of_weight = np.empty_like(gates), np.empty_like(weight)
         lstm_backward(out_grad[0].asnumpy(), weight, gates, slopes, states, of_sums, of_weight)
         for i, gradient in enumerate((of_sums, of_weight)):
