@@ -14,42 +14,70 @@ from ocr_lib.compiled import compiled, inlined
 
 
 @inlined
-def _rounded(x, levels):
-    """Round to a level, ties upwards; also return the slope, which is 0 for what is cut off."""
-    number = x / levels[0]
-    if levels[3] != 0:
-        return (levels[0] if number >= 0 else -levels[0]), np.float32(abs(number) <= 1)
-    if number < levels[1]:
-        return levels[1] * levels[0], np.float32(0)
-    if number > levels[2]:
-        return levels[2] * levels[0], np.float32(0)
-    return np.float32(math.floor(number + np.float32(0.5))) * levels[0], np.float32(1)
+def _multiply(x, matrix, products):
+    """Multiply x (N, R) by a matrix (R, K): for the few rows of a part of a batch faster than BLAS is."""
+    fours = matrix.shape[0] // 4 * 4
+    for n in range(x.shape[0]):
+        row = products[n]
+        row[:] = 0
+        for r in range(0, fours, 4):
+            a, b, c, d = x[n, r], x[n, r + 1], x[n, r + 2], x[n, r + 3]
+            of_a, of_b, of_c, of_d = matrix[r], matrix[r + 1], matrix[r + 2], matrix[r + 3]
+            for k in range(row.size):
+                row[k] += (a * of_a[k] + b * of_b[k]) + (c * of_c[k] + d * of_d[k])
+        for r in range(fours, matrix.shape[0]):
+            of_r = matrix[r]
+            for k in range(row.size):
+                row[k] += x[n, r] * of_r[k]
 
 
 @inlined
-def _looked_up(x, index, values, slopes):
-    """Return the value of a table at x, and the slope there."""
-    number = x / index[0]
-    inside = index[1] <= number <= index[2]
-    number = min(max(number, index[1]), index[2])
-    place = int(math.floor(number + np.float32(0.5)) - index[1])
-    return values[place], slopes[place] if inside else np.float32(0)
+def _round(values, slopes, levels):
+    """Round values (K,) in place to levels, ties upwards; set slopes (K,), which are 0 for what is cut off."""
+    step, low, high, is_binary = levels
+    for k in range(values.size):
+        number = values[k] / step
+        if is_binary != 0:
+            slopes[k] = np.float32(1) if abs(number) <= np.float32(1) else np.float32(0)
+            values[k] = step if number >= 0 else -step
+        else:
+            cut = low if number < low else (high if number > high else number)
+            slopes[k] = np.float32(1) if cut == number else np.float32(0)
+            values[k] = np.float32(math.floor(cut + np.float32(0.5))) * step
 
 
 @inlined
-def _sigmoid(x, index, tables):
+def _look_up(values, slopes, index, table, slopes_of_table, places):
+    """Replace values (K,) by those of a table, and set slopes (K,); places is for K whole numbers."""
+    step, low, high, _ = index
+    for k in range(values.size):
+        number = values[k] / step
+        cut = low if number < low else (high if number > high else number)
+        slopes[k] = np.float32(1) if cut == number else np.float32(0)
+        places[k] = np.int32(math.floor(cut + np.float32(0.5)) - low)
+    for k in range(values.size):
+        values[k] = table[places[k]]
+        slopes[k] *= slopes_of_table[places[k]]
+
+
+@inlined
+def _sigmoid(values, slopes, index, tables, places):
     if index.size:
-        return _looked_up(x, index, tables[0], tables[1])
-    value = np.float32(1) / (np.float32(1) + math.exp(-x))
-    return value, value * (np.float32(1) - value)
+        _look_up(values, slopes, index, tables[0], tables[1], places)
+        return
+    for k in range(values.size):
+        value = np.float32(1) / (np.float32(1) + math.exp(-values[k]))
+        values[k], slopes[k] = value, value * (np.float32(1) - value)
 
 
 @inlined
-def _tanh(x, index, tables):
+def _tanh(values, slopes, index, tables, places):
     if index.size:
-        return _looked_up(x, index, tables[2], tables[3])
-    value = np.float32(math.tanh(x))
-    return value, np.float32(1) - value * value
+        _look_up(values, slopes, index, tables[2], tables[3], places)
+        return
+    for k in range(values.size):
+        value = np.float32(math.tanh(values[k]))
+        values[k], slopes[k] = value, np.float32(1) - value * value
 
 
 @compiled("void(f4[:,:,::1], f4[:,::1], f4[:,::1], f4[::1], f4[::1], f4[::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,:,::1])")
@@ -84,36 +112,33 @@ def lstm_forward(
     """
     steps, samples, units = states.shape[1:]
     sums = np.zeros((samples, 4 * units), np.float32)
+    places = np.zeros(2 * units, np.int32)
+    states[3:5] = 1
     for t in range(steps):
         if t:
-            np.dot(states[0, t - 1], weight, sums)
+            _multiply(states[0, t - 1], weight, sums)
         for n in range(samples):
+            a, slope = gates[t, n], slopes[t, n]
             for k in range(4 * units):
-                x = inputs[t, n, k] + sums[n, k]
-                if k // units == 2:
-                    gates[t, n, k], slopes[t, n, k] = _tanh(x, index, tables)
-                else:
-                    gates[t, n, k], slopes[t, n, k] = _sigmoid(x, index, tables)
+                a[k] = inputs[t, n, k] + sums[n, k]
+            _sigmoid(a[: 2 * units], slope[: 2 * units], index, tables, places)
+            _tanh(a[2 * units : 3 * units], slope[2 * units : 3 * units], index, tables, places)
+            _sigmoid(a[3 * units :], slope[3 * units :], index, tables, places)
+            h, c, tanh_c = states[0, t, n], states[1, t, n], states[2, t, n]
             for j in range(units):
-                i, f, g, o = (
-                    gates[t, n, j],
-                    gates[t, n, units + j],
-                    gates[t, n, 2 * units + j],
-                    gates[t, n, 3 * units + j],
-                )
-                c = i * g
-                if t:
-                    c += f * states[1, t - 1, n, j]
-                states[4, t, n, j] = 1
-                if cell.size:
-                    c, states[4, t, n, j] = _rounded(c, cell)
-                states[1, t, n, j] = c
-                states[2, t, n, j], states[5, t, n, j] = _tanh(c, index, tables)
-                h = o * states[2, t, n, j]
-                states[3, t, n, j] = 1
-                if hidden.size:
-                    h, states[3, t, n, j] = _rounded(h, hidden)
-                states[0, t, n, j] = h
+                c[j] = a[j] * a[2 * units + j]
+            if t:
+                before = states[1, t - 1, n]
+                for j in range(units):
+                    c[j] += a[units + j] * before[j]
+            if cell.size:
+                _round(c, states[4, t, n], cell)
+            tanh_c[:] = c
+            _tanh(tanh_c, states[5, t, n], index, tables, places)
+            for j in range(units):
+                h[j] = a[3 * units + j] * tanh_c[j]
+            if hidden.size:
+                _round(h, states[3, t, n], hidden)
 
 
 @compiled("void(f4[:,:,::1], f4[:,::1], f4[:,:,::1], f4[:,:,::1], f4[:,:,:,::1], f4[:,:,::1], f4[:,::1])")
@@ -146,7 +171,7 @@ def lstm_backward(
     of_cell = np.zeros((samples, units), np.float32)
     for t in range(steps - 1, -1, -1):
         if t < steps - 1:
-            np.dot(of_sums[t + 1], weight, of_hidden)
+            _multiply(of_sums[t + 1], weight, of_hidden)
         for n in range(samples):
             for j in range(units):
                 i, f, g, o = (
