@@ -1,0 +1,244 @@
+"""Networks of few bits: what they cost and give, on captchas of the package and on lines.
+
+    python benchmarks/low_bits.py captchas --prefix demo/ocr --epochs 4 font/
+    python benchmarks/low_bits.py lines --prefix uw3 --epochs 50 --train-data train.tsv --val-data valid.tsv
+    python benchmarks/low_bits.py steps
+
+The first two begin with a checkpoint in floating point, train a network for each of --bits (or calibrate it: 8 bits
+with --epochs 0), and measure it: exact match and CER, bytes, milliseconds an image in C (one thread), training time; and
+compare all logits that numpy, training's graph and C give. Checkpoints are at PREFIX-BITS; one that is there is measured
+as it is. `--plot` draws figures over bytes. The last compares training steps.
+"""
+
+import argparse
+import ctypes
+import json
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import msgspec
+import numpy as np
+from accuracy import render
+
+from ocr_lib import OCRError, train
+from ocr_lib.deploy.c_source import c_files
+from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.feed.source import Batch
+from ocr_lib.fixed.reader import FixedReader
+from ocr_lib.jobs.load import reader_of
+from ocr_lib.jobs.quantize_fixed import calibrate
+from ocr_lib.net.checkpoint import Checkpoint, load_checkpoint, numpy_weights
+from ocr_lib.net.forward import training_logits
+from ocr_lib.net.manifest import read_manifest
+from ocr_lib.recipe.quantization import parse_shorthand
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
+from ocr_lib.recognize.metrics import evaluate
+from ocr_lib.sets.dataset import open_dataset
+from ocr_lib.training.initial import fill, initial_weights, with_steps
+from ocr_lib.training.layout import Layout
+from ocr_lib.training.memory import SharedVectors
+from ocr_lib.training.part import PartNetwork, Training
+
+BITS = ["W8A8", "W4A8", "W4A4", "W2A4", "W2A2"]
+NUM_CAPTCHAS = 5000
+RATE = 0.001
+STEPS = 12
+HARNESS = """
+#include "ocr_reader.h"
+static ocr_reader reader;
+int open_model(void) { return (int)ocr_open(&reader, ocr_model, ocr_model_size); }
+int read_image(const uint8_t *image, uint32_t width) { return (int)ocr_read(&reader, image, width); }
+void copy_logits(int64_t *to)
+{
+    for (uint32_t t = 0; t < reader.steps; t++)
+        for (uint32_t c = 0; c < reader.classes; c++)
+            *to++ = (int64_t)ocr_logits(&reader, t)[c];
+}
+"""
+
+
+class CReader:
+    """A network in C, compiled into this process."""
+
+    def __init__(self, reader: FixedReader, images: List[np.ndarray]) -> None:
+        files = c_files(reader.network, reader.recipe, images[:2])
+        self.model_bytes = len(files["model.bin"])
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in {**files, "harness.c": HARNESS.encode()}.items():
+                Path(folder, name).write_bytes(data)
+            options = ["-std=c99", "-O3", "-march=native", "-DOCR_FAST", "-shared", "-fPIC", "-o", "reader.so"]
+            sources = ["ocr_reader.c", "model.c", "harness.c"]
+            subprocess.run(["cc", *options, *sources], cwd=folder, check=True)
+            self._library = ctypes.CDLL(str(Path(folder, "reader.so")))
+        assert self._library.open_model() == 0
+
+    def read(self, image: np.ndarray) -> float:
+        """Read an image; returns the seconds that took."""
+        began = time.perf_counter()
+        assert self._library.read_image(image.ctypes.data_as(ctypes.c_char_p), image.shape[1]) == 0
+        return time.perf_counter() - began
+
+    def logits(self, steps: int, classes: int) -> np.ndarray:
+        """Return the logits of the last image, (T', C) int64."""
+        found = np.zeros((steps, classes), np.int64)
+        self._library.copy_logits(found.ctypes.data_as(ctypes.c_void_p))
+        return found
+
+
+def differing(checkpoint: Checkpoint, reader: FixedReader, c: CReader, images: List[np.ndarray]) -> Tuple[int, int]:
+    """Return how many logits differ, and of how many."""
+    weights, network = numpy_weights(checkpoint), reader.network
+    wrong = count = 0
+    for image in images:
+        expected = network.logits(image[np.newaxis])[:, 0]
+        c.read(image)
+        of_graph = training_logits(checkpoint.recipe, weights, image) / 2.0**network.exponent
+        wrong += int((c.logits(*expected.shape) != expected).sum() + (of_graph != expected).sum())
+        count += expected.size
+    return wrong, count
+
+
+def measured(name: str, prefix: str, images: List[np.ndarray], texts: List[str], checked: int) -> Dict[str, Any]:
+    """Measure a checkpoint."""
+    checkpoint = load_checkpoint(prefix, "last")
+    reader = reader_of(checkpoint)
+    figures = evaluate(texts, reader.texts(images))
+    row: Dict[str, Any] = {"network": name, "exact_match": figures["accuracy"], "cer": figures["cer"]}
+    row["bytes"] = checkpoint.params_path.stat().st_size
+    if isinstance(reader, FixedReader):
+        prepared = [np.ascontiguousarray(reader.preparation.prepare(image)) for image in images]
+        c = CReader(reader, prepared)
+        row["bytes"] = c.model_bytes
+        row["c_ms"] = 1e3 * float(np.mean([min(c.read(image) for _ in range(5)) for image in prepared[:100]]))
+        row["differing_logits"], row["logits"] = differing(checkpoint, reader, c, prepared[:checked])
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def train_all(args: argparse.Namespace, options: Dict[str, Any], images: List[np.ndarray], texts: List[str]) -> None:
+    """Train, measure and print all networks."""
+    rows = [measured("float32", args.prefix, images, texts, 0)]
+    for bits in args.bits:
+        prefix, began = f"{args.prefix}-{bits.lower()}", time.perf_counter()
+        is_there = read_manifest(prefix) is not None
+        if not is_there and not args.epochs:
+            calibrate(args.prefix, prefix, bits=int(bits[1]), max_drop=1.0, samples=args.samples)
+        elif not is_there:
+            settings = {"quantization": bits, "training.epochs": args.epochs, "training.learning_rate": args.lr}
+            settings.update({"training.schedule": "cosine", "training.warmup": 0.5, "training.clip_norm": 5.0})
+            train(prefix, args.preset, settings=settings, pretrained=args.prefix, cpus=args.cpu, quiet=True, **options)
+        seconds = None if is_there else time.perf_counter() - began
+        rows.append({**measured(bits, prefix, images, texts, args.checked), "training_s": seconds})
+    show(rows)
+    if args.plot:
+        plot(rows, args.plot, "cer" if args.what == "lines" else "exact_match")
+
+
+def show(rows: List[Dict[str, Any]]) -> None:
+    """Print a table in Markdown."""
+    print("| network | exact match | CER | bytes | against float32 | C, ms an image | logits that differ | training |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        size = f"{row['bytes']:,} | {row['bytes'] / rows[0]['bytes']:.3f} x"
+        c_ms = f"{row['c_ms']:.3f}" if "c_ms" in row else ""
+        differ = f"{row['differing_logits']} of {row['logits']:,}" if "logits" in row else ""
+        trained = f"{row['training_s']:.0f} s" if row.get("training_s") else ""
+        figures = f"{row['exact_match']:.2%} | {row['cer']:.2%}"
+        print(f"| {row['network']} | {figures} | {size} | {c_ms} | {differ} | {trained} |")
+
+
+def plot(rows: List[Dict[str, Any]], path: Path, figure: str) -> None:
+    """Draw a figure over bytes."""
+    import matplotlib.pyplot as plt
+
+    plt.figure(figsize=(6, 4))
+    for row in rows:
+        plt.plot(row["bytes"] / 1000, 100 * row[figure], "o")
+        plt.annotate(
+            row["network"], (row["bytes"] / 1000, 100 * row[figure]), xytext=(5, 5), textcoords="offset points"
+        )
+    plt.xscale("log")
+    plt.xlabel("model, kB")
+    plt.ylabel({"cer": "CER, %", "exact_match": "exact match, %"}[figure])
+    plt.grid(alpha=0.3)
+    plt.tight_layout()
+    plt.savefig(path, dpi=120)
+
+
+def captchas(args: argparse.Namespace) -> None:
+    """Measure on captchas that the package renders."""
+    recipe = load_checkpoint(args.prefix).recipe
+    fonts = find_fonts(args.samples, recipe.text.alphabet, recipe.captcha.font_sizes)
+    images, texts = render(recipe, fonts, args.count)
+    train_all(args, {"fonts": args.samples}, images, texts)
+
+
+def lines(args: argparse.Namespace) -> None:
+    """Measure on labelled lines."""
+    dataset = open_dataset(args.val_data)
+    images = [dataset.read(i) for i in range(len(dataset))]
+    texts = [dataset.item(i).text for i in range(len(dataset))]
+    train_all(args, {"train_data": args.train_data, "val_data": args.val_data}, images, texts)
+
+
+def step_seconds(recipe: Recipe, width: int, samples: int) -> float:
+    """Return how long a training step of one part takes, of one thread."""
+    layout = Layout(recipe)
+    memory = SharedVectors(2, layout.size)
+    images = np.random.default_rng(0).integers(0, 256, (samples, recipe.image.height, width)).astype(np.uint8)
+    batch = Batch(images, ["0123"] * samples, np.full(samples, width))
+    fill(layout.views(memory.array[0]), with_steps(recipe, initial_weights(recipe), [batch]))
+    network = PartNetwork(recipe, memory)
+    seconds = []
+    for seed in range(STEPS):
+        began = time.perf_counter()
+        network(Training(1, seed, batch))
+        seconds.append(time.perf_counter() - began)
+    return min(seconds[1:])
+
+
+def quantized(recipe: Recipe, bits: str) -> Recipe:
+    quantization = parse_shorthand(bits)
+    network = quantization.folded(recipe.network)
+    return msgspec.structs.replace(recipe, network=network, quantization=quantization)
+
+
+def steps(args: argparse.Namespace) -> None:
+    """Compare training steps of quantized networks with those in floating point."""
+    for preset, width, samples, bits in (("text-line", 640, 4, "W4A8"), ("uw3-bilstm", 1000, 4, "W2A4")):
+        recipe = load_preset(preset)
+        ratio = step_seconds(quantized(recipe, bits), width, samples) / step_seconds(recipe, width, samples)
+        print(f"{preset}, a step of {bits} against floating point: {ratio:.2f} x the time")
+    recipe = quantized(load_preset("captcha"), "W4A4")
+    for cell in ("fused", "unrolled"):
+        seconds = step_seconds(override(recipe, {"network.cell": cell}), 80, 64)
+        print(f"captcha W4A4, {cell}, one core: {64 / seconds:.0f} samples/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["captchas", "lines", "steps"])
+    parser.add_argument("samples", nargs="?", type=Path, default=Path("font"), help="fonts")
+    parser.add_argument("--prefix", default="demo/ocr", help="of a checkpoint in floating point")
+    parser.add_argument("--preset", help="whose training and augmentation are taken")
+    parser.add_argument("--bits", nargs="+", default=BITS)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--lr", type=float, default=RATE)
+    parser.add_argument("--cpu", type=int)
+    parser.add_argument("--count", type=int, default=NUM_CAPTCHAS, help="captchas")
+    parser.add_argument("--checked", type=int, default=100, help="images whose logits are compared")
+    parser.add_argument("--train-data", type=Path)
+    parser.add_argument("--val-data", type=Path)
+    parser.add_argument("--plot", type=Path)
+    args = parser.parse_args()
+    if args.what == "lines" and not (args.train_data and args.val_data):
+        raise OCRError("lines take --train-data and --val-data")
+    {"captchas": captchas, "lines": lines, "steps": steps}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()
