@@ -5,9 +5,9 @@
     python benchmarks/low_bits.py steps
 
 The first two begin with a checkpoint in floating point, train a network for each of --bits (or calibrate it: 8 bits
-with --epochs 0), and measure it: exact match and CER, bytes, milliseconds an image in C (one thread), training time; and
-compare all logits that numpy, training's graph and C give. Checkpoints are at PREFIX-BITS; one that is there is measured
-as it is. `--plot` draws figures over bytes. The last compares training steps.
+with --epochs 0), and measure it: exact match and CER, bytes, milliseconds an image in C (one thread), training time.
+All logits that numpy, training's graph and C give are compared. Checkpoints are at PREFIX-BITS; one that is there is
+measured as it is. `--plot` draws figures over bytes. The last compares training steps.
 """
 
 import argparse
