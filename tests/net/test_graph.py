@@ -49,7 +49,8 @@ EXPECTED = logits(original_example.symbol(**SIZES).get_internals()[LOGITS])
 
 
 class TestCut:
-    @pytest.mark.parametrize("name", preset_names())
+    # Symbols of few bits have code of ours in them, and are built anew, not loaded.
+    @pytest.mark.parametrize("name", [name for name in preset_names() if not load_preset(name).quantization])
     def test_is_what_mxnet_would_cut(self, name):
         recipe = load_preset(name)
         if recipe.image.width is None:
