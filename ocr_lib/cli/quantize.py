@@ -117,6 +117,7 @@ def _measure(args: argparse.Namespace) -> int:
         return 0
     figures = "" if measured.accuracy is None else f": exact match {measured.accuracy:.2%}, CER {measured.cer:.2%}"
     print(f"{measured.images} images read in whole numbers{figures}")
-    print("Training's graph gives the same logits, every one")
+    if measured.is_checked:
+        print("Training's graph gives the same logits, every one")
     print(f"{measured.folder}: model.bin, quant_info.json and golden.npz written")
     return 0

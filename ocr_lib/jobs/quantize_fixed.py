@@ -30,6 +30,8 @@ class Measured(NamedTuple):
         That were read.
     accuracy, cer : float, optional
         Exact match and character error rate, where the true texts are known.
+    is_checked : bool
+        Training's graph gives the same logits; it can't be asked of more bits than are trained.
     folder : pathlib.Path
         With ``model.bin``, ``quant_info.json`` and ``golden.npz``.
     """
@@ -37,6 +39,7 @@ class Measured(NamedTuple):
     images: int
     accuracy: Optional[float]
     cer: Optional[float]
+    is_checked: bool
     folder: Path
 
 
@@ -136,5 +139,7 @@ def measure(
     read = quantizer.model.texts([image[:, :width] for image, width in zip(images, widths)])
     figures = evaluate(texts, read, [EXACT, CER]) if texts is not None else {}
     quantizer.export_config()
-    quantizer.export(deploy_check=True)
-    return Measured(len(images), figures.get("accuracy"), figures.get("cer"), folder)
+    quantizer.export(deploy_check=True, image=images[0, :, : widths[0]])
+    quantization = checkpoint.recipe.quantization
+    is_checked = quantization is not None and quantization.is_trainable
+    return Measured(len(images), figures.get("accuracy"), figures.get("cer"), is_checked, folder)

@@ -125,7 +125,7 @@ class Quantizer:
         network = self.quantized()
         return write_quant_info(self._folder, quant_info(*network))
 
-    def export(self, deploy_check: bool = False) -> Path:
+    def export(self, deploy_check: bool = False, image: Optional[np.ndarray] = None) -> Path:
         """Write the integer model, ``model.bin``, as the C reader takes it, and return its path.
 
         Parameters
@@ -133,6 +133,8 @@ class Quantizer:
         deploy_check : bool
             Also write ``golden.npz``, every tensor of every time step of an image as whole numbers with exponents, once
             the network as training computes it has given the same logits; of more bits than are trained, at once.
+        image : numpy.ndarray, optional
+            That image, grey, (H, W) uint8 of any size; a ramp from black to white if left out.
 
         Raises
         ------
@@ -146,8 +148,8 @@ class Quantizer:
         recipe, weights = network = self.quantized()
         reader = FixedReader(recipe, weights)
         if deploy_check:
-            image = np.tile(np.arange(256, dtype=np.uint8), (recipe.image.height, 1))
-            prepared = reader.preparation.prepare(image)
+            ramp = np.tile(np.arange(256, dtype=np.uint8), (recipe.image.height, 1))
+            prepared = reader.preparation.prepare(ramp if image is None else image)
             golden = golden_tensors(reader.network, prepared)
             if recipe.quantization and recipe.quantization.is_trainable:
                 check_golden(golden, *network, prepared)

@@ -123,8 +123,13 @@ class TestMeasuring:
 
     def test_as_an_object(self, quantized, run_quantize, tmp_path):
         code, output, _ = run_quantize(quantized, "--mode=test", "--json", "--output-dir", tmp_path / "d")
-        expected = {"images": 5, "accuracy": 1.0, "cer": 0.0, "folder": str(tmp_path / "d")}
+        expected = {"images": 5, "accuracy": 1.0, "cer": 0.0, "is_checked": True, "folder": str(tmp_path / "d")}
         assert (code, json.loads(output)) == (0, expected)
+
+    def test_of_more_bits_than_are_trained(self, prefix, run_quantize):
+        assert run_quantize(prefix, "--bits=16")[0] == 0
+        code, output, _ = run_quantize(f"{prefix}-fixed", "--mode=test")
+        assert code == 0 and "exact match 100.00%" in output and "Training's graph" not in output
 
 
 class TestExport:
