@@ -1,6 +1,6 @@
 """Networks of few bits: what they cost and give, on captchas of the package and on lines.
 
-    python benchmarks/low_bits.py captchas --prefix demo/ocr --epochs 4 font/
+    python benchmarks/low_bits.py captchas --prefix demo/ocr --epochs 4 --samples font/
     python benchmarks/low_bits.py lines --prefix uw3 --epochs 50 --train-data train.tsv --val-data valid.tsv
     python benchmarks/low_bits.py steps
 
@@ -222,7 +222,7 @@ def steps(args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["captchas", "lines", "steps"])
-    parser.add_argument("samples", nargs="?", type=Path, default=Path("font"), help="fonts")
+    parser.add_argument("--samples", type=Path, default=Path("font"), help="fonts")
     parser.add_argument("--prefix", default="demo/ocr", help="of a checkpoint in floating point")
     parser.add_argument("--preset", help="whose training and augmentation are taken")
     parser.add_argument("--bits", nargs="+", default=BITS)
