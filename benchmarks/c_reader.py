@@ -21,6 +21,7 @@ from ocr_lib.deploy.predictor import Predictor
 from ocr_lib.fixed.build import integer_network
 from ocr_lib.fixed.steps import LOG2_STEP
 from ocr_lib.net.weights import Weights, weight_shapes
+from ocr_lib.quant.info import quantized_recipe
 from ocr_lib.recipe.quantization import parse_shorthand
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset
@@ -41,12 +42,6 @@ int read_images(const uint8_t *images, uint32_t count, uint32_t width)
 }
 unsigned memory(void) { return (unsigned)sizeof reader; }
 """
-
-
-def quantized(recipe: Recipe, shorthand: str) -> Recipe:
-    quantization = parse_shorthand(shorthand)
-    network = quantization.folded(recipe.network)
-    return msgspec.structs.replace(recipe, quantization=quantization, network=network)
 
 
 def random_weights(recipe: Recipe, seed: int = 0) -> Weights:
@@ -95,7 +90,7 @@ def main() -> None:
     size = (IMAGES, preset.image.height, preset.image.width or 256)
     images = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
 
-    folded = msgspec.structs.replace(quantized(preset, "W8A8"), quantization=None)
+    folded = msgspec.structs.replace(quantized_recipe(preset, parse_shorthand("W8A8")), quantization=None)
     data = export_onnx(folded, random_weights(folded), calibration=images)
     predictor = Predictor(data, threads=1)
 
@@ -105,7 +100,7 @@ def main() -> None:
 
     runs, words = {"ONNX Runtime INT8": run_onnx}, {"ONNX Runtime INT8": [f"model {len(data):,} bytes"]}
     for shorthand in ("W8A8", "W4A4"):
-        recipe = quantized(preset, shorthand)
+        recipe = quantized_recipe(preset, parse_shorthand(shorthand))
         name = f"C {shorthand}"
         runs[name], words[name] = c_reader(recipe, random_weights(recipe), images, args.cc)
     seconds = {name: [] for name in runs}

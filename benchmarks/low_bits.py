@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-import msgspec
 import numpy as np
 from accuracy import render
 
@@ -33,6 +32,7 @@ from ocr_lib.jobs.quantize_fixed import calibrate
 from ocr_lib.net.checkpoint import Checkpoint, load_checkpoint, numpy_weights
 from ocr_lib.net.forward import training_logits
 from ocr_lib.net.manifest import read_manifest
+from ocr_lib.quant.info import quantized_recipe
 from ocr_lib.recipe.quantization import parse_shorthand
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override
@@ -201,19 +201,15 @@ def step_seconds(recipe: Recipe, width: int, samples: int) -> float:
     return min(seconds[1:])
 
 
-def quantized(recipe: Recipe, bits: str) -> Recipe:
-    quantization = parse_shorthand(bits)
-    network = quantization.folded(recipe.network)
-    return msgspec.structs.replace(recipe, network=network, quantization=quantization)
-
-
 def steps(args: argparse.Namespace) -> None:
     """Compare training steps of quantized networks with those in floating point."""
     for preset, width, samples, bits in (("text-line", 640, 4, "W4A8"), ("uw3-bilstm", 1000, 4, "W2A4")):
         recipe = load_preset(preset)
-        ratio = step_seconds(quantized(recipe, bits), width, samples) / step_seconds(recipe, width, samples)
+        ratio = step_seconds(quantized_recipe(recipe, parse_shorthand(bits)), width, samples) / step_seconds(
+            recipe, width, samples
+        )
         print(f"{preset}, a step of {bits} against floating point: {ratio:.2f} x the time")
-    recipe = quantized(load_preset("captcha"), "W4A4")
+    recipe = quantized_recipe(load_preset("captcha"), parse_shorthand("W4A4"))
     for cell in ("fused", "unrolled"):
         seconds = step_seconds(override(recipe, {"network.cell": cell}), 80, 64)
         print(f"captcha W4A4, {cell}, one core: {64 / seconds:.0f} samples/s")

@@ -106,6 +106,7 @@ class TestCalibration:
 
     def test_refuses_what_is_quantized_already(self, quantized, run_quantize):
         refused(run_quantize(quantized), "is quantized already: take mode test")
+        refused(run_quantize(quantized, "--engine=mxnet"), "is quantized already: take the checkpoint that it was made")
 
     def test_refuses_what_reads_much_worse(self, prefix, run_quantize, samples, monkeypatch):
         monkeypatch.setattr("ocr_lib.fixed.calibrate.best_exponent", lambda *_: 4)
@@ -165,6 +166,12 @@ class TestExport:
         told = json.loads(output)
         assert code == 0 and told["bytes"] == len((tmp_path / "c" / "model.bin").read_bytes()) < told["flash"]
         assert told["ram"] < told["fast_ram"]
+
+    def test_an_onnx_file(self, quantized, run_export):
+        code, output, errors = run_export(quantized)
+        assert (code, errors) == (0, []) and "5 of 5 images read the same" in output
+        assert load(f"{quantized}.onnx").texts(list(marks())) == TEXTS
+        refused(run_export(quantized, "--int8"), "is quantized already: leave --int8 out")
 
     def test_a_header(self, run_export, tmp_path):
         parts = ["input", "recurrent_weight", "recurrent_bias", "hidden", "classifier_weight", "classifier_bias"]
