@@ -9,13 +9,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from c_reader import quantized, random_weights
+from c_reader import random_weights
 
 import ocr_lib.deploy
 from ocr_lib.deploy.c_source import c_files
 from ocr_lib.feed.samples import load_samples
 from ocr_lib.fixed.build import integer_network
 from ocr_lib.preparation import Preparation
+from ocr_lib.quant.info import quantized_recipe
+from ocr_lib.recipe.quantization import parse_shorthand
 from ocr_lib.recipe.settings import load_preset
 
 IMAGES = 20
@@ -52,7 +54,7 @@ def sizes(folder: Path) -> dict:
 def main() -> None:
     preset = load_preset("captcha")
     for shorthand in ("W8A8", "W4A4"):
-        recipe = quantized(preset, shorthand)
+        recipe = quantized_recipe(preset, parse_shorthand(shorthand))
         images = load_samples(Path("font"), recipe, Preparation.of(recipe), "test", IMAGES).images
         network = integer_network(recipe, random_weights(recipe))
         with tempfile.TemporaryDirectory() as name:
