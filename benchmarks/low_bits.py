@@ -16,6 +16,7 @@ import json
 import subprocess
 import tempfile
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -37,6 +38,7 @@ from ocr_lib.recipe.quantization import parse_shorthand
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override
 from ocr_lib.recognize.metrics import evaluate
+from ocr_lib.recognize.recognizer import batches
 from ocr_lib.sets.dataset import open_dataset
 from ocr_lib.training.initial import fill, initial_weights, with_steps
 from ocr_lib.training.layout import Layout
@@ -47,6 +49,7 @@ BITS = ["W8A8", "W4A8", "W4A4", "W2A4", "W2A2"]
 NUM_CAPTCHAS = 5000
 RATE = 0.001
 STEPS = 12
+BATCH = 100
 HARNESS = """
 #include "ocr_reader.h"
 static ocr_reader reader;
@@ -93,12 +96,15 @@ def differing(checkpoint: Checkpoint, reader: FixedReader, c: CReader, images: L
     """Return how many logits differ, and of how many."""
     weights, network = numpy_weights(checkpoint), reader.network
     wrong = count = 0
-    for image in images:
-        expected = network.logits(image[np.newaxis])[:, 0]
-        c.read(image)
-        of_graph = training_logits(checkpoint.recipe, weights, image) / 2.0**network.exponent
-        wrong += int((c.logits(*expected.shape) != expected).sum() + (of_graph != expected).sum())
-        count += expected.size
+    for alike in ([*group] for _, group in groupby(images, key=np.shape)):
+        for batch in (np.stack(part) for part in batches(alike, BATCH)):
+            expected = network.logits(batch)  # (T', N, C)
+            of_graph = training_logits(checkpoint.recipe, weights, batch) / 2.0**network.exponent
+            wrong += int((of_graph != expected).sum())
+            for n, image in enumerate(batch):
+                c.read(image)
+                wrong += int((c.logits(len(expected), expected.shape[2]) != expected[:, n]).sum())
+            count += expected.size
     return wrong, count
 
 

@@ -17,9 +17,9 @@ BOTH_WAYS = {"bidirectional": True, "layers": 2}
 cells = pytest.mark.parametrize("cell", ["fused", "unrolled"])
 
 
-def logits_of(recipe, weights, image):
+def logits_of(recipe, weights, images):
     network = integer_network(recipe, weights)
-    return network.logits(image[np.newaxis])[:, 0] * 2.0**network.exponent
+    return network.logits(images) * 2.0**network.exponent
 
 
 def step(recipe, weights, images, labels):
@@ -43,8 +43,8 @@ def step(recipe, weights, images, labels):
 def test_logits_are_those_of_whole_numbers(quantization, convolutions, cell):
     recipe = quantized_recipe(quantization, convolutions, cell=cell, **BOTH_WAYS)
     weights = random_weights(recipe)
-    for image in random_images(3):
-        np.testing.assert_array_equal(training_logits(recipe, weights, image), logits_of(recipe, weights, image))
+    images = random_images(3)
+    np.testing.assert_array_equal(training_logits(recipe, weights, images), logits_of(recipe, weights, images))
 
 
 @cells
@@ -53,16 +53,16 @@ def test_other_kinds(kind, cell):
     parts = ["recurrent_weight", "recurrent_bias", "hidden", "classifier_weight"]
     settings = {"quantization": "W4A4", **{f"quantization.{part}.kind": kind for part in parts}}
     recipe = quantized_recipe(settings, cell=cell, merge="sum", **BOTH_WAYS)
-    weights, (image,) = random_weights(recipe), random_images(1)
-    np.testing.assert_array_equal(training_logits(recipe, weights, image), logits_of(recipe, weights, image))
+    weights, images = random_weights(recipe), random_images(2)
+    np.testing.assert_array_equal(training_logits(recipe, weights, images), logits_of(recipe, weights, images))
 
 
 @pytest.mark.parametrize("convolutions", [[], CONVOLUTIONS], ids=["columns", "convolutions"])
 def test_lines_in_a_batch_are_what_they_are_alone(convolutions):
     recipe = quantized_recipe("W4A4", convolutions, width=None, **BOTH_WAYS)
-    weights, (image,) = random_weights(recipe), random_images(1, 30)
+    weights, images = random_weights(recipe), random_images(2, 30)
     for width in (30, 17):
-        line = image[:, :width]
+        line = images[:, :, :width]
         np.testing.assert_array_equal(training_logits(recipe, weights, line), logits_of(recipe, weights, line))
 
 
