@@ -168,6 +168,10 @@ def plot(rows: List[Dict[str, Any]], path: Path, figure: str) -> None:
             row["network"], (row["bytes"] / 1000, 100 * row[figure]), xytext=(5, 5), textcoords="offset points"
         )
     plt.xscale("log")
+    plt.minorticks_off()
+    sizes = sorted({round(row["bytes"] / 1000) for row in rows})
+    plt.xticks(sizes, map(str, sizes))
+    plt.margins(0.15)
     plt.xlabel("model, kB")
     plt.ylabel({"cer": "CER, %", "exact_match": "exact match, %"}[figure])
     plt.grid(alpha=0.3)
