@@ -9,6 +9,7 @@ import numpy as np
 from ocr_lib.errors import OCRError
 from ocr_lib.fixed.arithmetic import Levels, Tables
 from ocr_lib.fixed.network import Convolution, Direction, IntegerNetwork, Linear
+from ocr_lib.fixed.steps import stepped_tensors
 from ocr_lib.recipe.recipe import Recipe
 
 _MAGIC, _VERSION = b"OCRi", 1
@@ -30,7 +31,7 @@ class CModel:
     """
 
     def __init__(self, network: IntegerNetwork, recipe: Recipe) -> None:
-        assert recipe.quantization is not None
+        self._tensors = stepped_tensors(recipe)
         self.bound = 0
         self._parts: List[bytes] = []
         self._network = network
@@ -39,8 +40,8 @@ class CModel:
         self.is_doubled = network.is_summed and bool(2 * levels.low < -(2**15) or 2 * levels.high >= 2**15)
         self._header()
         peak = int(np.abs(network.grey).max())
-        for convolution in network.convolutions:
-            peak = self._convolution(convolution, peak)
+        for i, convolution in enumerate(network.convolutions):
+            peak = self._convolution(i, convolution, peak)
         self._layers(peak)
         if self.bound >= 2**_MOST_SUM_BITS:
             raise OCRError(f"its sums need more than {_MOST_SUM_BITS} bits: its steps are too far apart; train it anew")
@@ -65,15 +66,13 @@ class CModel:
         self._parts.append(alphabet)
         self._put("256h", *network.grey)
 
-    def _convolution(self, convolution: Convolution, peak: int) -> int:
-        """Add a convolution of numbers up to `peak`; returns the largest that it gives."""
+    def _convolution(self, i: int, convolution: Convolution, peak: int) -> int:
+        """Add the i-th convolution, of numbers up to `peak`; returns the largest that it gives."""
         (weight,), bias = convolution.linear.weights, convolution.linear.bias
-        quantization = self._recipe.quantization
-        assert quantization is not None
         self._put("HBB", len(weight), *weight.shape[2:])
         self._put("BBBBh", *convolution.margins, *convolution.pool, convolution.levels.high)
         rows = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
-        self._matrix(rows, quantization.convolution_weight.stored_bits)
+        self._matrix(rows, f"conv{i}_weight")
         bias_bytes = self._bias_bytes(bias)
         shifts = convolution.exponent - convolution.linear.exponents
         for row, left, each, shift in zip(rows, convolution.linear.shifts[0], bias, shifts):
@@ -83,8 +82,7 @@ class CModel:
         return int(convolution.levels.high)
 
     def _layers(self, peak: int) -> None:
-        network, quantization = self._network, self._recipe.quantization
-        assert quantization is not None
+        network = self._network
         first = network.layers[0][0]
         tables, hidden, cell = first.tables, first.hidden_levels, first.cell_levels
         for table in (tables.sigmoid, tables.tanh):
@@ -101,13 +99,13 @@ class CModel:
                 if i == 0 and network.convolutions:
                     i2h = self._rows_before_channels(i2h)
                 for weight in (i2h, h2h):
-                    self._matrix(weight, quantization.recurrent_weight.stored_bits)
+                    self._matrix(weight, f"l{i}_i2h_weight")  # which has the bits of all weights of its layer
                 self._gates(direction.linear, direction.tables, (copies * peak, hidden_peak))
                 self._cell(direction, table_peak)
             # Either each of two directions has its weights, or their outputs are summed: the bound is the same.
             copies, peak = 1 + network.is_summed, hidden_peak
         (weight,), (lefts,), bias = network.classifier.weights, network.classifier.shifts, network.classifier.bias
-        self._matrix(weight, quantization.classifier_weight.stored_bits)
+        self._matrix(weight, "pred_fc_weight")
         bound = self._left(int(lefts[0]), max(map(_magnitude, weight)) * copies * peak)
         self._biases(bias, self._bias_bytes(bias))
         self._need(bound + int(np.abs(bias).max()))
@@ -141,7 +139,8 @@ class CModel:
         except struct.error as error:
             raise OCRError(f"a size of the network is more than the C reader has room for ({error})") from error
 
-    def _matrix(self, weight: np.ndarray, bits: int) -> None:
+    def _matrix(self, weight: np.ndarray, name: str) -> None:
+        bits = self._tensors[name].precision.stored_bits
         self._put("B", bits)
         self._parts.append(_packed(weight.ravel(), bits))
 

@@ -121,6 +121,8 @@ def _checked(recipe: Recipe) -> QuantizationRecipe:
         if kind != "fixed_unit":
             setting = f"quantization.{part}.kind=fixed_unit"
             raise OCRError(f"an HLS header takes {setting}, and the network has {kind}: train with that")
+    if recipe.quantization.weight_bits:
+        raise OCRError("an HLS header takes weights of one kind, and the network has weight_bits: train without them")
     return recipe.quantization
 
 

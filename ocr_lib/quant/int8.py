@@ -48,13 +48,6 @@ class Quantized(NamedTuple):
     params: Arrays
 
 
-def layer_names(recipe: Recipe) -> List[str]:
-    """Return the names of the layers that can be left in floating point."""
-    network = recipe.network
-    convolutions = [f"conv{i}" for i in range(len(network.convolutions))]
-    return [*convolutions, *(f"l{layer}" for layer in range(network.layers)), "pred_fc"]
-
-
 def quantize(
     checkpoint: Checkpoint, images: np.ndarray, calib_mode: str = "naive", exclude: Iterable[str] = ()
 ) -> Quantized:
@@ -70,7 +63,7 @@ def quantize(
         (Kullback-Leibler divergence; Migacz, 8-bit Inference with TensorRT, 2017), or are measured in each call. The
         range of what the LSTM reads is taken from the images in any case.
     exclude : iterable of str
-        Layers that stay in floating point, of `layer_names`.
+        Layers that stay in floating point, of the recipe's `layer_names`.
 
     Raises
     ------
@@ -87,9 +80,9 @@ def quantize(
             "MXNet's operators of 8 bits know no padding, so they need a fixed image.width; lstm_ocr_export.py --int8 "
             "takes lines of any width"
         )
-    unknown = set(exclude) - set(layer_names(recipe))
+    unknown = set(exclude) - set(recipe.layer_names)
     if unknown:
-        raise OCRError(f"--exclude {sorted(unknown)[0]}: the layers are {', '.join(layer_names(recipe))}")
+        raise OCRError(f"--exclude {sorted(unknown)[0]}: the layers are {', '.join(recipe.layer_names)}")
     weights = fold_batch_norms(numpy_weights(checkpoint))
     data = normalise(images, recipe.image.mean, recipe.image.scale)  # (N, T, F)
     gain = 1 / max(1.0, _peak(recipe, weights, data))

@@ -1,21 +1,16 @@
 """The fewest bits that the weights of each layer can do with. No MXNet needed."""
 
-from typing import Callable, List, Sequence
+from typing import Callable, Sequence
 
 import msgspec
 import numpy as np
 
+from ocr_lib.net.weights import weight_shapes
 from ocr_lib.recipe.quantization import QuantizationRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recognize.recognizer import Recognizer
 
 _LADDER = (6, 5, 4, 3, 2)
-
-
-def layer_names(recipe: Recipe) -> List[str]:
-    """Return the names of the layers that have weights, as `QuantizationRecipe.weight_bits` calls them."""
-    convolutions = [f"conv{i}" for i in range(len(recipe.network.convolutions))]
-    return [*convolutions, *(f"l{layer}" for layer in range(recipe.network.layers)), "pred_fc"]
 
 
 def fewest_bits(
@@ -48,12 +43,10 @@ def fewest_bits(
     tell : callable
         Is given a line for each step.
     """
-    from ocr_lib.net.weights import weight_shapes
-
     shapes = weight_shapes(recipe)
     sizes = {
         layer: sum(int(np.prod(shapes[name])) for name in shapes if name.startswith(f"{layer}_") and "weight" in name)
-        for layer in layer_names(recipe)
+        for layer in recipe.layer_names
     }
     lost = _lost(read(quantization), images, texts)
     tell(f"8 bits: {lost:.2%} of {len(images)} texts are read otherwise than in floating point")

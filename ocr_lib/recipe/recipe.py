@@ -4,7 +4,7 @@ Defaults are those of the default preset's family; a preset is a small JSON file
 differs.
 """
 
-from typing import Optional
+from typing import List, Optional
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.geometry import shrunk
@@ -32,7 +32,7 @@ class Recipe(Part, frozen=True):
     training: TrainingRecipe = TrainingRecipe()
 
     def __post_init__(self) -> None:
-        self._check_norms()
+        self._check_quantization()
         if self.feature_rows < 1:
             raise ValueError(f"network.convolutions leave nothing of image.height {self.image.height}")
         if self.image.width is None:
@@ -48,15 +48,25 @@ class Recipe(Part, frozen=True):
                 "raise image.width, or lower text.max_length or the pools of network.convolutions"
             )
 
-    def _check_norms(self) -> None:
-        """Refuse batch normalisation of what is quantized: whole numbers have no room for it."""
+    def _check_quantization(self) -> None:
+        """Refuse bits of no layer, and batch normalisation of what is quantized: whole numbers have no room for it."""
         if self.quantization is None:
             return
+        unknown = self.quantization.weight_bits.keys() - set(self.layer_names)
+        if unknown:
+            known = ", ".join(self.layer_names)
+            raise ValueError(f"quantization.weight_bits: {min(unknown)} is none of the layers {known}")
         if self.network != self.quantization.folded(self.network):
             raise ValueError(
                 "quantization takes convolutions without batch_norm, and a classifier without network.output_norm: "
                 "train without quantization, then --pretrained folds them into the weights"
             )
+
+    @property
+    def layer_names(self) -> List[str]:
+        """Names of the layers that have weights."""
+        convolutions = [f"conv{i}" for i in range(len(self.network.convolutions))]
+        return [*convolutions, *(f"l{layer}" for layer in range(self.network.layers)), "pred_fc"]
 
     @property
     def is_whole(self) -> bool:

@@ -183,6 +183,7 @@ CASES = [
     make_recipe("pooled", "W8A8", image__mean=255.0, image__scale=-255.0, network__bidirectional=True),
     make_recipe("unpadded", "W5B7A9I12", network__layers=1),
     make_recipe("none", "W8A8", network__hidden=19, text__alphabet="01"),
+    make_recipe("pooled", "W4A4", {"weight_bits": {"conv0": 7, "l0": 6, "l1": 3, "pred_fc": 9}}),
     *(
         make_recipe(convolutions, "W4A5", mixed, network__bidirectional=True, network__merge=merge)
         for mixed in MIXED

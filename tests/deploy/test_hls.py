@@ -224,6 +224,7 @@ class TestErrors:
             ("quantization.hidden.kind", "binary", "hidden.kind=fixed_unit, .* has binary"),
             ("quantization.classifier_weight.kind", "float", "classifier_weight.kind=fixed_unit, .* has float"),
             ("quantization.classifier_bias.kind", "fixed", "classifier_bias.kind=fixed_unit"),
+            ("quantization.weight_bits", {"l0": 4}, "weights of one kind, and the network has weight_bits"),
         ],
     )
     def test_networks_of_another_kind(self, key, value, message):

@@ -7,7 +7,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.mx import mx
 from ocr_lib.net.checkpoint import load_checkpoint, split_params
 from ocr_lib.net.reader import Reader
-from ocr_lib.quant.int8 import layer_names, quantize
+from ocr_lib.quant.int8 import quantize
 from ocr_lib.recipe.settings import override
 from tests.quant.networks import (
     CONVOLUTION,
@@ -104,14 +104,14 @@ RECIPES = {cell: make_recipe(cell=cell, convolutions=CONVOLUTIONS, layers=2) for
 
 class TestExclude:
     @pytest.mark.parametrize(
-        "cell, layer", [(cell, layer) for cell, recipe in RECIPES.items() for layer in layer_names(recipe)]
+        "cell, layer", [(cell, layer) for cell, recipe in RECIPES.items() for layer in recipe.layer_names]
     )
     def test_that_layer_is_in_floating_point_and_all_others_are_not(self, make_checkpoint, cell, layer):
         recipe = RECIPES[cell]
         checkpoint = make_checkpoint(recipe)
         quantized = quantize(checkpoint, random_images(4), exclude=[layer])
         nodes = nodes_of(quantized.symbol)
-        for name in layer_names(recipe):
+        for name in recipe.layer_names:
             own = [node for node in nodes if belongs(node, name)]
             assert own, name
             assert any(map(is_quantized, own)) == (name != layer), name
@@ -121,13 +121,13 @@ class TestExclude:
     def test_all(self, make_checkpoint, cell):
         recipe = RECIPES[cell]
         checkpoint = make_checkpoint(recipe)
-        quantized = quantize(checkpoint, random_images(4), exclude=layer_names(recipe))
+        quantized = quantize(checkpoint, random_images(4), exclude=recipe.layer_names)
         assert quantized_layers(quantized.symbol) == {}
         assert differences(checkpoint, quantized, random_images(4, seed=1)).max() < 1e-5
 
     def test_an_unknown_one_names_those_there_are(self, make_checkpoint):
         for cell, recipe in RECIPES.items():
-            names = ", ".join(layer_names(recipe))
+            names = ", ".join(recipe.layer_names)
             assert names.startswith("conv0, conv1, l") and names.endswith(", pred_fc"), cell
             with pytest.raises(OCRError, match=f"^--exclude conv7: the layers are {names}$"):
                 quantize(make_checkpoint(recipe), random_images(4), exclude=["pred_fc", "conv7"])

@@ -55,6 +55,7 @@ def test_what_is_no_shorthand(text):
         ({"quantization.input.kind": "float"}, "internal takes input and hidden that are not float"),
         ({"quantization.recurrent_bias.kind": "float"}, "internal takes recurrent_weight and recurrent_bias"),
         ({"quantization.weight_bits": {"l0": 1}}, ">= 2.*weight_bits"),
+        ({"quantization.weight_bits": {"l7": 4}}, "weight_bits: l7 is none of the layers l0, pred_fc"),
     ],
 )
 def test_impossible_precisions(settings, reason):
