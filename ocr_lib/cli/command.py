@@ -11,10 +11,10 @@ import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NoReturn, Optional, Sequence
 
 from ocr_lib import __version__
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, option_name
 from ocr_lib.installation import DISTRIBUTION
 from ocr_lib.jobs.export import MAX_DROP, NUM_CALIB, NUM_TEST
 from ocr_lib.net.manifest import Epoch
@@ -120,6 +120,28 @@ def tell_model(
     print(comparison.summary())
     for count, gain in speedups.items():
         print(f"{gain:.2f} times as fast as floating point, {count} at a time")
+
+
+def refuse_others(args: argparse.Namespace, choice: str, options: Mapping[str, Sequence[str]]) -> None:
+    """Refuse options that go with another choice than the one that was made.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+    choice : str
+        The option that chooses, by its name in `args`.
+    options : mapping of str to sequence of str
+        Those that go with each of its values.
+
+    Raises
+    ------
+    OCRError
+        Naming the option, and what it goes with.
+    """
+    for value, names in options.items():
+        for name in names:
+            if value != getattr(args, choice) and getattr(args, name):
+                raise OCRError(f"{option_name(name)} goes with {option_name(choice)} {value}")
 
 
 def print_json(value: object) -> None:

@@ -5,8 +5,15 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from ocr_lib.cli.command import add_checkpoint, add_overwrite, add_samples, make_parser, run_command, tell_model
-from ocr_lib.errors import OCRError, option_name
+from ocr_lib.cli.command import (
+    add_checkpoint,
+    add_overwrite,
+    add_samples,
+    make_parser,
+    refuse_others,
+    run_command,
+    tell_model,
+)
 from ocr_lib.jobs.export import UNSTATED, export
 from ocr_lib.jobs.export_fixed import Written, export_c, export_hls
 
@@ -42,10 +49,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    for format_, options in _OF_FORMATS.items():
-        for option in options:
-            if format_ != args.format and getattr(args, option):
-                raise OCRError(f"{option_name(option)} goes with --format {format_}")
+    refuse_others(args, "format", _OF_FORMATS)
     if args.format == "onnx":
         return _export_onnx(args)
     common: Dict[str, Any] = {"epoch": args.epoch, "overwrite": args.overwrite}

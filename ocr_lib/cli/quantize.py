@@ -5,11 +5,20 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
-from ocr_lib.cli.command import add_checkpoint, add_overwrite, add_samples, make_parser, run_command, tell_model
-from ocr_lib.errors import OCRError, option_name
+from ocr_lib.cli.command import (
+    add_checkpoint,
+    add_overwrite,
+    add_samples,
+    make_parser,
+    refuse_others,
+    run_command,
+    tell_model,
+)
+from ocr_lib.errors import OCRError
+from ocr_lib.fixed.calibrate import RANGES
 from ocr_lib.jobs.export import NUM_CALIB
 from ocr_lib.jobs.quantize import CALIB_MODES, Quantized, quantize
-from ocr_lib.jobs.quantize_fixed import RANGES, calibrate, measure
+from ocr_lib.jobs.quantize_fixed import calibrate, measure
 
 _ENGINES = ("mxnet", "fixed")
 _OF_ENGINES = {"mxnet": ("exclude",), "fixed": ("bits", "mode", "output_dir")}
@@ -69,10 +78,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _quantize(args: argparse.Namespace) -> int:
-    for engine, options in _OF_ENGINES.items():
-        for option in options:
-            if engine != args.engine and getattr(args, option):
-                raise OCRError(f"{option_name(option)} goes with --engine {engine}")
+    refuse_others(args, "engine", _OF_ENGINES)
     known = {"mxnet": CALIB_MODES, "fixed": RANGES}[args.engine]
     if args.calib_mode not in (None, *known):
         raise OCRError(f"--calib-mode {args.calib_mode}: with --engine {args.engine} it is one of {', '.join(known)}")
@@ -106,9 +112,7 @@ def _quantize(args: argparse.Namespace) -> int:
 
 
 def _measure(args: argparse.Namespace) -> int:
-    for option in ("out", "bits", "calib_mode"):
-        if getattr(args, option):
-            raise OCRError(f"{option_name(option)} goes with --mode calib")
+    refuse_others(args, "mode", {"calib": ("out", "bits", "calib_mode")})
     measured = measure(
         args.prefix, samples=args.samples, epoch=args.epoch, num_test=args.num_test, output_dir=args.output_dir
     )

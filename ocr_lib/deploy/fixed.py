@@ -12,7 +12,7 @@ import numpy as np
 
 from ocr_lib.deploy.graph import Graph, Layers, gates_for_onnx
 from ocr_lib.fixed.arithmetic import Levels
-from ocr_lib.fixed.build import input_levels, integer_network
+from ocr_lib.fixed.build import integer_network, levels_of
 from ocr_lib.fixed.network import Linear
 from ocr_lib.net.weights import Weights
 from ocr_lib.recipe.recipe import Recipe
@@ -42,7 +42,7 @@ class FixedLayers(Layers):
 
     def input(self, features: str) -> str:
         """Add what is done to the input of the first layer."""
-        return self._rounded(features, input_levels(self.recipe), self._network.grey_exponent)
+        return self._rounded(features, levels_of(self.recipe, "data"), self._network.grey_exponent)
 
     def convolution(self, index: int, features: str) -> str:
         """Add a convolution, ReLU and max pooling: (N, C, H, W) in, (N, K, H', W') out."""

@@ -1,6 +1,6 @@
 """Networks in whole numbers, from the parameters of quantized checkpoints. No MXNet needed."""
 
-from typing import List, Sequence, Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from ocr_lib.fixed.steps import LOG2_STEP, stepped_tensors
 from ocr_lib.images.decode import normalise
 from ocr_lib.net.weights import Weights, check_weights
 from ocr_lib.recipe.network import direction_names
-from ocr_lib.recipe.quantization import Precision
 from ocr_lib.recipe.recipe import Recipe
 
 _MOST_SUM_BITS = 62
@@ -66,8 +65,8 @@ class _Builder:
     def _grey(self) -> Tuple[np.ndarray, int]:
         """Return the input for each grey value, and its exponent."""
         (exponent,) = self._exponents("data")
-        levels = input_levels(self._recipe)
-        numbers = np.clip(_grey_values(self._recipe) * np.float32(2.0**-exponent), levels.low, levels.high)
+        levels = levels_of(self._recipe, "data")
+        numbers = np.clip(grey_values(self._recipe) * np.float32(2.0**-exponent), levels.low, levels.high)
         return np.floor(numbers + np.float32(0.5)).astype(np.int64), int(exponent)
 
     def _convolution(self, i: int, exponent: int) -> Convolution:
@@ -77,7 +76,7 @@ class _Builder:
             self._linear([f"conv{i}_weight"], [f"conv{i}_bias"], [exponent]),
             (margins[0], margins[1]),
             convolution.pool,
-            Levels.of(self._quantization.convolution_output, is_signed=False),
+            levels_of(self._recipe, f"conv{i}_output"),
             int(self._exponents(f"conv{i}_output")[0]),
         )
 
@@ -129,21 +128,16 @@ class _Builder:
         return max(precision.stored_bits for _, precision in self._quantization.parts() if not precision.is_float)
 
 
-def input_levels(recipe: Recipe) -> Levels:
-    """Return the whole numbers that a network's input may be; they have no sign where no grey value is negative."""
-    precision = recipe.quantization.input if recipe.quantization else Precision()
-    return Levels.of(precision, is_signed=bool(_grey_values(recipe).min() < 0))
+def levels_of(recipe: Recipe, name: str) -> Levels:
+    """Return the whole numbers that a tensor may hold, one of `stepped_tensors`.
+
+    They have no sign where nothing is negative: behind a ReLU, and of the input if no grey value is.
+    """
+    is_signed = bool(grey_values(recipe).min() < 0) if name == "data" else not name.endswith("_output")
+    return Levels.of(stepped_tensors(recipe)[name].precision, is_signed)
 
 
-def _grey_values(recipe: Recipe) -> np.ndarray:
+def grey_values(recipe: Recipe) -> np.ndarray:
     """Return what grey values (256,) become for a network in floating point."""
     greys = np.arange(256, dtype=np.uint8)[np.newaxis, np.newaxis]
     return normalise(greys, recipe.image.mean, recipe.image.scale)[0, :, 0]
-
-
-def whole_numbers(network: IntegerNetwork) -> List[Tuple[str, Linear]]:
-    """Return the layers with parameters by name, in the order in which they compute."""
-    found = [(f"conv{i}", convolution.linear) for i, convolution in enumerate(network.convolutions)]
-    for layer, directions in enumerate(network.layers):
-        found += [(f"l{layer}{'_r' * reverse}", direction.linear) for reverse, direction in enumerate(directions)]
-    return [*found, ("pred_fc", network.classifier)]

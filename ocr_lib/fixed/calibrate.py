@@ -9,9 +9,8 @@ from typing import Dict, Iterable, List, Mapping
 import numpy as np
 
 from ocr_lib.fixed.arithmetic import Levels
-from ocr_lib.fixed.build import input_levels
-from ocr_lib.fixed.steps import LOG2_STEP, Stepped, stepped_tensors
-from ocr_lib.images.decode import normalise
+from ocr_lib.fixed.build import grey_values, levels_of
+from ocr_lib.fixed.steps import LOG2_STEP, stepped_tensors
 from ocr_lib.net.exact import ExactNetwork
 from ocr_lib.net.weights import Weights
 from ocr_lib.recipe.recipe import Recipe
@@ -46,7 +45,8 @@ def fitted_steps(recipe: Recipe, weights: Weights, observed: Mapping[str, np.nda
     for name, tensor in stepped_tensors(recipe).items():
         if tensor.has_steps:
             by_group = np.asarray(values[name], np.float64).reshape(tensor.groups, -1)
-            exponents = [best_exponent(each, _levels(recipe, name, tensor), choice) for each in by_group]
+            levels = levels_of(recipe, name)
+            exponents = [best_exponent(each, levels, choice) for each in by_group]
             steps[name + LOG2_STEP] = np.array(exponents, np.float32)
     return steps
 
@@ -104,17 +104,10 @@ def observe(recipe: Recipe, weights: Weights, images: Iterable[np.ndarray]) -> D
 
 def _known(recipe: Recipe) -> Dict[str, np.ndarray]:
     """Return values of activations that follow from the recipe alone."""
-    greys = np.arange(256, dtype=np.uint8)[np.newaxis, np.newaxis]
-    known = {"data": normalise(greys, recipe.image.mean, recipe.image.scale).ravel()}
+    known = {"data": grey_values(recipe)}
     cells = (name for name in stepped_tensors(recipe) if name.endswith("cell"))
     known.update((name, np.array([_CELL_PEAK])) for name in cells)
     return known
-
-
-def _levels(recipe: Recipe, name: str, tensor: Stepped) -> Levels:
-    if name == "data":
-        return input_levels(recipe)
-    return Levels.of(tensor.precision, is_signed=not name.endswith("_output"))
 
 
 def _quantized(values: np.ndarray, levels: Levels, exponent: int) -> np.ndarray:

@@ -1,15 +1,20 @@
 """Making checkpoints of 8 bits for MXNet: all that ``lstm_ocr_quantize.py`` does."""
 
 from pathlib import Path
-from typing import Dict, Iterable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Dict, Iterable, NamedTuple, Optional, Union
 
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.samples import load_samples
 from ocr_lib.files import check_writable
 from ocr_lib.jobs.export import MAX_DROP, NUM_CALIB, NUM_TEST
 from ocr_lib.net.manifest import Epoch, check_free_prefix, check_prefix
+from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recognize.comparison import Comparison, accept_loss, compare, speedups
 from ocr_lib.training.progress import Progress
+
+if TYPE_CHECKING:
+    from ocr_lib.mx import mx
+    from ocr_lib.net.checkpoint import Arrays
 
 CALIB_MODES = ("naive", "entropy", "none")
 
@@ -80,7 +85,6 @@ def quantize(
     from ocr_lib.net.checkpoint import load_checkpoint, split_params
     from ocr_lib.net.reader import Reader
     from ocr_lib.quant.int8 import quantize as quantize_network
-    from ocr_lib.training.store import Store
 
     checkpoint = load_checkpoint(prefix, epoch)
     reader = Reader(checkpoint)
@@ -92,8 +96,7 @@ def quantize(
     model = Reader(checkpoint._replace(symbol=symbol, arg_params=arg_params, aux_params=aux_params))
     comparison = compare(model, reader, *compared)
     accept_loss(comparison, max_drop)
-    metrics = {} if comparison.accuracy is None else {"accuracy": comparison.accuracy, "cer": comparison.cer or 0.0}
-    path = Store(out).commit(checkpoint.recipe, symbol, {"params": params}, Progress(), metrics, is_best=True)
+    path = write_checkpoint(out, checkpoint.recipe, symbol, params, comparison)
     return Quantized(out, path, comparison, speedups(model, reader, compared.images))
 
 
@@ -105,3 +108,13 @@ def check_out(prefix: str, out: str, overwrite: bool) -> None:
     if not overwrite:
         check_free_prefix(out, "--out")
     check_writable(Path(out))
+
+
+def write_checkpoint(
+    out: str, recipe: Recipe, symbol: "mx.sym.Symbol", params: "Arrays", comparison: Comparison
+) -> Path:
+    """Write a quantized checkpoint, with the figures of its comparison; returns the path of its parameters."""
+    from ocr_lib.training.store import Store
+
+    metrics = {} if comparison.accuracy is None else {"accuracy": comparison.accuracy, "cer": comparison.cer or 0.0}
+    return Store(out).commit(recipe, symbol, {"params": params}, Progress(), metrics, is_best=True)

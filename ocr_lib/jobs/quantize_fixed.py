@@ -1,6 +1,5 @@
 """Making checkpoints in whole numbers, and testing them: ``lstm_ocr_quantize.py --engine fixed``."""
 
-import logging
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
@@ -8,16 +7,12 @@ from ocr_lib.errors import OCRError
 from ocr_lib.feed.samples import load_samples
 from ocr_lib.files import check_writable
 from ocr_lib.jobs.export import MAX_DROP, NUM_CALIB, NUM_TEST
-from ocr_lib.jobs.quantize import Quantized, check_out
+from ocr_lib.jobs.quantize import Quantized, check_out, write_checkpoint
 from ocr_lib.net.manifest import Epoch
 from ocr_lib.recognize.comparison import accept_loss, compare
 from ocr_lib.recognize.metrics import CER, EXACT, evaluate
 from ocr_lib.recognize.recognizer import batches
-from ocr_lib.training.progress import Progress
 
-logger = logging.getLogger(__name__)
-
-RANGES = ("extremes", "percentile", "mse", "kl")
 _BATCH_SIZE = 128
 
 
@@ -86,7 +81,6 @@ def calibrate(
     from ocr_lib.net.reader import Reader
     from ocr_lib.quant.info import quant_info, write_quant_info
     from ocr_lib.quant.quantizer import Quantizer
-    from ocr_lib.training.store import Store
 
     checkpoint = load_checkpoint(prefix, epoch)
     quantizer = Quantizer(checkpoint, "calib", bits, folder, choice=choice, max_drop=max_drop)
@@ -98,9 +92,8 @@ def calibrate(
     recipe, weights = network = quantizer.quantized()
     comparison = compare(FixedReader(*network), Reader(checkpoint), *compared)
     accept_loss(comparison, max_drop)
-    metrics = {} if comparison.accuracy is None else {"accuracy": comparison.accuracy, "cer": comparison.cer or 0.0}
-    params = {"params": {f"arg:{name}": mx.nd.array(array) for name, array in weights.items()}}
-    path = Store(out).commit(recipe, training_symbol(recipe), params, Progress(), metrics, is_best=True)
+    params = {f"arg:{name}": mx.nd.array(array) for name, array in weights.items()}
+    path = write_checkpoint(out, recipe, training_symbol(recipe), params, comparison)
     write_quant_info(folder, quant_info(*network))
     return Quantized(out, path, comparison, {})
 

@@ -12,7 +12,6 @@ batch, and loss, decoders and metrics need not know of padding. (Batch normalisa
 from functools import partial
 from typing import Optional, Sequence
 
-from ocr_lib.fixed.build import input_levels
 from ocr_lib.mx import mx
 from ocr_lib.net.loss import ctc_cost
 from ocr_lib.net.lstm import lstm_layers, packed_lstm
@@ -92,7 +91,7 @@ def logits_symbol(recipe: Recipe, packed: bool = False) -> "mx.sym.Symbol":
     widths = mx.sym.Variable("widths") if recipe.image.width is None else None  # (N,)
     ends = _ends(widths, network.convolutions)
     quantizers = Quantizers(recipe)
-    data = quantizers.activation(data, "data", input_levels(recipe).low < 0, axes=3)
+    data = quantizers.activation(data, "data", axes=3)
     sequence = _sequence(data, widths, network.convolutions, False, quantizers)
     steps = _time_steps(recipe)
     if recipe.quantization:
@@ -183,7 +182,7 @@ def _convolution(
     pool = convolution.pool
     pooling = partial(mx.sym.Pooling, kernel=pool, stride=pool, pool_type="max", name=f"pool{i}")
     features = pooling(relu(features)) if folded else relu(pooling(features))
-    return quantizers.activation(features, f"conv{i}_output", is_signed=False, axes=4)
+    return quantizers.activation(features, f"conv{i}_output", axes=4)
 
 
 def _zero_behind(features: "mx.sym.Symbol", ends: "mx.sym.Symbol", filters: int) -> "mx.sym.Symbol":

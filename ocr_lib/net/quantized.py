@@ -11,6 +11,7 @@ from typing import Dict
 import numpy as np
 
 from ocr_lib.fixed.arithmetic import Levels, unit_exponent
+from ocr_lib.fixed.build import levels_of
 from ocr_lib.fixed.steps import LOG2_STEP, stepped_tensors
 from ocr_lib.mx import mx
 from ocr_lib.net.weights import weight_shapes
@@ -24,6 +25,7 @@ class Quantizers:
     """Makes parameters and activations what a recipe's quantization says; without one they stay as they are."""
 
     def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
         tensors = stepped_tensors(recipe)
         self._quantized = {name: tensor for name, tensor in tensors.items() if not tensor.precision.is_float}
         self._shapes = weight_shapes(recipe)
@@ -45,12 +47,12 @@ class Quantizers:
         names = {kind: f"{layer}_{kind}" for kind in ("weight", "bias")}
         return {kind: self.parameter(name) for kind, name in names.items() if name in self._quantized}
 
-    def activation(self, x: "mx.sym.Symbol", name: str, is_signed: bool, axes: int) -> "mx.sym.Symbol":
+    def activation(self, x: "mx.sym.Symbol", name: str, axes: int) -> "mx.sym.Symbol":
         """Return an activation, x with so many axes."""
         if name not in self._quantized:
             return x
         step = mx.sym.reshape(self.step(name), shape=(1,) * axes)
-        numbers = shifted(mx.sym.broadcast_div(x, step), Levels.of(self._quantized[name].precision, is_signed))
+        numbers = shifted(mx.sym.broadcast_div(x, step), levels_of(self._recipe, name))
         return mx.sym.broadcast_mul(numbers, step)
 
     def step(self, name: str) -> "mx.sym.Symbol":

@@ -94,15 +94,16 @@ class _Cell:
             self._tables = tables(quantization.internal)
             values = np.concatenate([self._tables.sigmoid, self._tables.tanh]) * 2.0**self._tables.exponent
             self._sigmoid, self._tanh = mx.sym.split(table(values.astype(np.float32), prefix), num_outputs=2, axis=0)
-            self._cell_step = mx.sym.BlockGrad(quantizers.step(f"{prefix}cell"))
+            step = mx.sym.BlockGrad(quantizers.step(f"{prefix}cell"))
+            self._cell_step = mx.sym.reshape(step, shape=(1, 1))
 
     def __call__(self, sums: "mx.sym.Symbol", c: "mx.sym.Symbol") -> List["mx.sym.Symbol"]:
         i, f, g, o = mx.sym.split(sums, num_outputs=4, axis=1)  # (N, H)
         i, f, o = (self._activation(x, mx.sym.sigmoid) for x in (i, f, o))
         c = f * c + i * self._activation(g, mx.sym.tanh)
         if self._tables:
-            numbers = shifted(mx.sym.broadcast_div(c, self._cell_step_2d()), Levels.of(self._quantization.cell))
-            c = mx.sym.broadcast_mul(numbers, self._cell_step_2d())
+            numbers = shifted(mx.sym.broadcast_div(c, self._cell_step), Levels.of(self._quantization.cell))
+            c = mx.sym.broadcast_mul(numbers, self._cell_step)
         h = o * self._activation(c, mx.sym.tanh)
         hidden = self._quantization.hidden
         if not hidden.is_float:
@@ -117,6 +118,3 @@ class _Cell:
         numbers = shifted(x / step, levels)
         values = self._tanh if function is mx.sym.tanh else self._sigmoid
         return straight_through(mx.sym.take(values, numbers - levels.low), function(numbers * step))
-
-    def _cell_step_2d(self) -> "mx.sym.Symbol":
-        return mx.sym.reshape(self._cell_step, shape=(1, 1))

@@ -9,7 +9,7 @@ import numpy as np
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import write_atomic
 from ocr_lib.fixed.arithmetic import Levels, exponents, tables, unit_exponent
-from ocr_lib.fixed.build import input_levels
+from ocr_lib.fixed.build import levels_of
 from ocr_lib.fixed.steps import LOG2_STEP, step_shapes, stepped_tensors, tensor_of
 from ocr_lib.net.weights import Weights
 from ocr_lib.recipe.network import direction_names
@@ -85,8 +85,7 @@ def quant_info(recipe: Recipe, weights: Weights) -> QuantInfo:
         found = np.full(groups, 0 if precision.is_float else unit_exponent(precision))
         if name + LOG2_STEP in weights:
             found = exponents(weights[name + LOG2_STEP])
-        levels = input_levels(recipe) if name == "data" else Levels.of(precision, not name.endswith("_output"))
-        tensors[name] = _described(precision, levels, found)
+        tensors[name] = _described(precision, levels_of(recipe, name), found)
     for prefix in (prefix for prefixes in direction_names(recipe.network) for prefix in prefixes):
         hidden, internal = quantization.hidden, quantization.internal
         tensors[f"{prefix}hidden"] = _unit(hidden)

@@ -93,7 +93,8 @@ class Quantizer:
             self._observing = _ObservingReader(self._recipe, self._weights)
             self.model: Recognizer = self._observing
         else:
-            self.model = FixedReader(*self._tested())
+            self._tested = self._read_quantized()
+            self.model = self._reader = FixedReader(*self._tested)
 
     def quantized(self, tell: Callable[[str], object] = logger.info) -> "QuantizedNetwork":
         """Return the quantized network: in calibration, by what `model` has read so far.
@@ -109,7 +110,7 @@ class Quantizer:
             If nothing has been read to calibrate with.
         """
         if self._mode == "test":
-            return QuantizedNetwork(*self._tested())
+            return self._tested
         images, observed = self._observing.images, self._observing.observer.values()
         if not images:
             raise OCRError("there are no images to calibrate with: let the quantizer's model read some first")
@@ -122,8 +123,7 @@ class Quantizer:
 
     def export_config(self) -> Path:
         """Write ``quant_info.json``, with bits, exponents and range of every tensor, and return its path."""
-        network = self.quantized()
-        return write_quant_info(self._folder, quant_info(*network))
+        return write_quant_info(self._folder, quant_info(*self.quantized()))
 
     def export(self, deploy_check: bool = False, image: Optional[np.ndarray] = None) -> Path:
         """Write the integer model, ``model.bin``, as the C reader takes it, and return its path.
@@ -143,23 +143,21 @@ class Quantizer:
         """
         if self._mode != "test":
             raise OCRError("export takes mode test: what is deployed is what was tested")
-        from ocr_lib.deploy.c_source import model_bytes
+        from ocr_lib.deploy.c_source import MODEL, model_bytes
 
-        recipe, weights = network = self.quantized()
-        reader = FixedReader(recipe, weights)
+        recipe, network = self._tested.recipe, self._reader.network
         if deploy_check:
             ramp = np.tile(np.arange(256, dtype=np.uint8), (recipe.image.height, 1))
-            prepared = reader.preparation.prepare(ramp if image is None else image)
-            golden = golden_tensors(reader.network, prepared)
+            prepared = self._reader.preparation.prepare(ramp if image is None else image)
+            golden = golden_tensors(network, prepared)
             if recipe.quantization and recipe.quantization.is_trainable:
-                check_golden(golden, *network, prepared)
+                check_golden(golden, *self._tested, prepared)
             write_golden(self._folder, golden)
-        path = self._folder / "model.bin"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, model_bytes(reader.network, recipe))
+        path = self._folder / MODEL
+        write_atomic(path, model_bytes(network, recipe))
         return path
 
-    def _tested(self) -> "QuantizedNetwork":
+    def _read_quantized(self) -> "QuantizedNetwork":
         if self._recipe.quantization:
             return QuantizedNetwork(self._recipe, self._weights)
         info = read_quant_info(self._folder, self._recipe)

@@ -8,7 +8,7 @@ import pytest
 
 from ocr_lib import OCRError
 from ocr_lib.fixed.arithmetic import Levels, tables, unit_exponent
-from ocr_lib.fixed.build import integer_network, whole_numbers
+from ocr_lib.fixed.build import integer_network
 from ocr_lib.fixed.steps import stepped_tensors
 from ocr_lib.recipe.settings import override
 from tests.fixed.quantized import CONVOLUTIONS, HEIGHT, WIDTH, quantized_recipe, random_images, random_weights
@@ -162,12 +162,6 @@ def test_watches_every_tensor():
     assert set(seen) == {"data", "conv0_output", "conv1_output", *of_lstm, "logits"}
     assert seen["data"][0].shape == (2, WIDTH, HEIGHT) and (seen["logits"][0] == logits).all()
     assert seen["l0_hidden"][1] == -3 and np.abs(seen["l0_hidden"][0]).max() <= 8
-
-
-def test_names_layers_with_parameters():
-    recipe = quantized_recipe("W4A4", CONVOLUTIONS, bidirectional=True)
-    names = [name for name, _ in whole_numbers(integer_network(recipe, random_weights(recipe)))]
-    assert names == ["conv0", "conv1", "l0", "l0_r", "pred_fc"]
 
 
 def test_refuses_what_is_not_in_whole_numbers():
