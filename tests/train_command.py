@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ocr_lib.mx  # noqa: F401  (what imports this module is skipped where there is no MXNet)
+from tests.toy import FONT, toy_arguments
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = """
@@ -42,6 +43,13 @@ def shared_process():
 
 def one_thread(*arguments):
     return ["--cpu", "1", "--num_proc", "1", *map(str, arguments)]
+
+
+def trained_toy(train, prefix, epochs=5):
+    """Train on captchas of 0 and 7, and return the prefix."""
+    result = train(one_thread(FONT, "--prefix", prefix, *toy_arguments(), "--epochs", epochs))
+    assert result.returncode == 0, result.stderr
+    return prefix
 
 
 def refused(result):

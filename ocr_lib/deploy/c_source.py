@@ -23,7 +23,7 @@ MAX_WIDTH = 2048
 _LANES = 16
 _SMALL_STEPS, _FAST_STEPS = 4, 32  # time steps that are computed at once
 _CODE_BYTES = 18_000
-_SOURCES = ("ocr_reader.h", "ocr_reader.c", "main.c", "selftest.c", "Makefile", "README.md")
+_SOURCES = ("ocr_reader.h", "ocr_reader.c", "main.c", "selftest.c", "selftest.h", "Makefile", "README.md")
 
 
 class Memory(NamedTuple):

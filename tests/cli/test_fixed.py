@@ -11,7 +11,7 @@ import pytest
 from ocr_lib import load
 from ocr_lib.cli import export, infer, quantize
 from ocr_lib.fixed.reader import FixedReader
-from tests.cli.quantize_command import TEXTS, contents, marks, refused, write_samples
+from tests.cli.quantize_command import TEXTS, contents, marks, refused
 from tests.cli.running import run_main
 from tests.fixed.quantized import quantized_recipe, random_weights
 from tests.small_network import files_of, mark_params, mark_recipe, save
@@ -21,11 +21,6 @@ with_compiler = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory):
-    return write_samples(tmp_path_factory.mktemp("samples"))
-
-
 @pytest.fixture
 def prefix(tmp_path):
     (tmp_path / "run").mkdir()
@@ -33,9 +28,9 @@ def prefix(tmp_path):
 
 
 @pytest.fixture
-def run_quantize(capsys, samples):
+def run_quantize(capsys, mark_samples):
     def run(prefix, *arguments):
-        given = ["--prefix", prefix, "--engine", "fixed", "--samples", samples, "--quiet", *arguments]
+        given = ["--prefix", prefix, "--engine", "fixed", "--samples", mark_samples, "--quiet", *arguments]
         return run_main(capsys, quantize.main, *given)
 
     return run
@@ -49,15 +44,15 @@ def quantized(prefix, run_quantize):
 
 
 @pytest.fixture
-def run_export(capsys, samples):
+def run_export(capsys, mark_samples):
     def run(prefix, *arguments):
-        return run_main(capsys, export.main, "--prefix", prefix, "--samples", samples, "--quiet", *arguments)
+        return run_main(capsys, export.main, "--prefix", prefix, "--samples", mark_samples, "--quiet", *arguments)
 
     return run
 
 
 class TestCalibration:
-    def test_writes_a_checkpoint_that_reads_like_any_other(self, prefix, run_quantize, samples, capsys):
+    def test_writes_a_checkpoint_that_reads_like_any_other(self, prefix, run_quantize, mark_samples, capsys):
         before = contents(Path(prefix).parent)
         code, output, errors = run_quantize(prefix, "--mode=calib", "--bits=8", "--subset=3")
         assert (code, errors) == (0, [])
@@ -68,7 +63,7 @@ class TestCalibration:
         assert {name: data for name, data in contents_of_files(prefix).items() if name in before} == before
         reader = load(f"{prefix}-fixed")
         assert isinstance(reader, FixedReader) and reader.texts(list(marks())) == TEXTS
-        assert infer.main([f"--prefix={prefix}-fixed", str(samples)]) == 0
+        assert infer.main([f"--prefix={prefix}-fixed", str(mark_samples)]) == 0
         assert f"Digits: {list(map(int, TEXTS[0]))}" in capsys.readouterr().out
 
     def test_as_an_object(self, prefix, run_quantize, tmp_path):
@@ -108,7 +103,7 @@ class TestCalibration:
         refused(run_quantize(quantized), "is quantized already: take mode test")
         refused(run_quantize(quantized, "--engine=mxnet"), "is quantized already: take the checkpoint that it was made")
 
-    def test_refuses_what_reads_much_worse(self, prefix, run_quantize, samples, monkeypatch):
+    def test_refuses_what_reads_much_worse(self, prefix, run_quantize, monkeypatch):
         monkeypatch.setattr("ocr_lib.fixed.calibrate.best_exponent", lambda *_: 4)
         refused(run_quantize(prefix), "the quantized model reads", "nothing was written")
         assert not files_of(f"{prefix}-fixed")

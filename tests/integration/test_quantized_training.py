@@ -11,7 +11,7 @@ from ocr_lib.net.manifest import read_manifest
 from ocr_lib.net.reader import Reader
 from tests.small_network import files_of
 from tests.toy import FONT, toy_arguments, toy_batches, toy_recipe
-from tests.train_command import one_thread, refused, shared_process
+from tests.train_command import one_thread, refused, shared_process, trained_toy
 
 BITS = ["--set=quantization=W4A4", "--lr=0.01"]
 TRAINING = [
@@ -30,10 +30,7 @@ def train():
 @pytest.fixture(scope="module")
 def trained(train, tmp_path_factory):
     """Return the prefix of a run in floating point."""
-    prefix = tmp_path_factory.mktemp("trained") / "ocr"
-    result = train(one_thread(FONT, "--prefix", prefix, *toy_arguments(), "--epochs", 5))
-    assert result.returncode == 0, result.stderr
-    return prefix
+    return trained_toy(train, tmp_path_factory.mktemp("trained") / "ocr")
 
 
 @pytest.fixture(scope="module")

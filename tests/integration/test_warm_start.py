@@ -13,7 +13,7 @@ from ocr_lib.net.reader import Reader
 from tests import original_example
 from tests.small_network import files_of
 from tests.toy import FONT, toy_arguments
-from tests.train_command import one_thread, refused, shared_process
+from tests.train_command import one_thread, refused, shared_process, trained_toy
 
 COUNT = 60
 EPOCHS = 5
@@ -40,10 +40,7 @@ def train():
 @pytest.fixture(scope="module")
 def trained(train, tmp_path_factory):
     """Return the prefix of a run on captchas of 0 and 7."""
-    prefix = tmp_path_factory.mktemp("trained") / "ocr"
-    result = train(one_thread(FONT, "--prefix", prefix, *toy_arguments(), "--epochs", EPOCHS))
-    assert result.returncode == 0, result.stderr
-    return prefix
+    return trained_toy(train, tmp_path_factory.mktemp("trained") / "ocr", EPOCHS)
 
 
 @pytest.fixture(scope="module")
