@@ -4,18 +4,14 @@ Weights are random, which costs the same. Usage: ``python benchmarks/c_reader.py
 """
 
 import argparse
-import ctypes
-import os
-import subprocess
-import tempfile
 import time
-from pathlib import Path
-from typing import Callable, List, Tuple
+from functools import partial
 
 import msgspec
 import numpy as np
+from c_harness import COMPILER, CReader
 
-from ocr_lib.deploy.c_source import c_files, memory_bytes
+from ocr_lib.deploy.c_source import memory_bytes
 from ocr_lib.deploy.export import export_onnx
 from ocr_lib.deploy.predictor import Predictor
 from ocr_lib.fixed.build import integer_network
@@ -27,21 +23,6 @@ from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset
 
 IMAGES, ROUNDS = 20, 60
-CFLAGS = ["-O3", "-march=native", "-DOCR_FAST"]
-HARNESS = """
-#include "ocr_reader.h"
-static ocr_reader reader;
-int open_model(void) { return (int)ocr_open(&reader, ocr_model, ocr_model_size); }
-int read_image(const uint8_t *image, uint32_t width) { return (int)ocr_read(&reader, image, width); }
-int read_images(const uint8_t *images, uint32_t count, uint32_t width)
-{
-    int error = 0;
-    for (uint32_t i = 0; i < count; i++)
-        error |= read_image(images + (size_t)i * reader.height * width, width);
-    return error;
-}
-unsigned memory(void) { return (unsigned)sizeof reader; }
-"""
 
 
 def random_weights(recipe: Recipe, seed: int = 0) -> Weights:
@@ -57,34 +38,15 @@ def random_weights(recipe: Recipe, seed: int = 0) -> Weights:
     return weights
 
 
-def c_reader(recipe: Recipe, weights: Weights, images: np.ndarray, cc: str) -> Tuple[Callable[[], None], List[str]]:
-    """Compile a reader; returns what reads all images, and words on its size."""
-    network = integer_network(recipe, weights)
-    files = c_files(network, recipe, list(images))
-    with tempfile.TemporaryDirectory() as folder:
-        for name, data in {**files, "harness.c": HARNESS.encode()}.items():
-            Path(folder, name).write_bytes(data)
-        sources = ["ocr_reader.c", "model.c", "harness.c"]
-        library = str(Path(folder, "reader.so"))
-        subprocess.run([cc, "-std=c99", *CFLAGS, "-shared", "-fPIC", "-o", library, *sources], cwd=folder, check=True)
-        subprocess.run(["make", "-s", "test", f"CC={cc}"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        loaded = ctypes.CDLL(library)
-    assert loaded.open_model() == 0
-    prepared = np.ascontiguousarray(images)
-    pointer = prepared.ctypes.data_as(ctypes.c_char_p)
-
-    def read() -> None:
-        assert loaded.read_images(pointer, len(prepared), prepared.shape[2]) == 0
-
-    memory = memory_bytes(network, recipe)
-    words = [f"model {len(files['model.bin']):,} bytes", f"RAM {memory.ram:,}", f"{loaded.memory():,} where fast"]
-    return read, words
+def read_all(reader: CReader, images: np.ndarray) -> None:
+    for image in images:
+        reader.read(image)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", nargs="?", default="captcha")
-    parser.add_argument("--cc", default=os.environ.get("CC", "gcc"))
+    parser.add_argument("--cc", default=COMPILER)
     args = parser.parse_args()
     preset = load_preset(args.preset)
     size = (IMAGES, preset.image.height, preset.image.width or 256)
@@ -102,7 +64,11 @@ def main() -> None:
     for shorthand in ("W8A8", "W4A4"):
         recipe = quantized_recipe(preset, parse_shorthand(shorthand))
         name = f"C {shorthand}"
-        runs[name], words[name] = c_reader(recipe, random_weights(recipe), images, args.cc)
+        network = integer_network(recipe, random_weights(recipe))
+        reader = CReader(network, recipe, list(images), args.cc)
+        runs[name] = partial(read_all, reader, images)
+        ram = memory_bytes(network, recipe).ram
+        words[name] = [f"model {reader.model_bytes:,} bytes", f"RAM {ram:,}", f"{reader.memory:,} where fast"]
     seconds = {name: [] for name in runs}
     for _ in range(ROUNDS):
         for name, run in runs.items():

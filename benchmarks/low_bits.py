@@ -11,10 +11,7 @@ measured as it is. `--plot` draws figures over bytes. The last compares training
 """
 
 import argparse
-import ctypes
 import json
-import subprocess
-import tempfile
 import time
 from itertools import groupby
 from pathlib import Path
@@ -22,9 +19,9 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 from accuracy import render
+from c_harness import CReader
 
 from ocr_lib import OCRError, train
-from ocr_lib.deploy.c_source import c_files
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.feed.source import Batch
 from ocr_lib.fixed.reader import FixedReader
@@ -50,46 +47,6 @@ NUM_CAPTCHAS = 5000
 RATE = 0.001
 STEPS = 12
 BATCH = 100
-HARNESS = """
-#include "ocr_reader.h"
-static ocr_reader reader;
-int open_model(void) { return (int)ocr_open(&reader, ocr_model, ocr_model_size); }
-int read_image(const uint8_t *image, uint32_t width) { return (int)ocr_read(&reader, image, width); }
-void copy_logits(int64_t *to)
-{
-    for (uint32_t t = 0; t < reader.steps; t++)
-        for (uint32_t c = 0; c < reader.classes; c++)
-            *to++ = (int64_t)ocr_logits(&reader, t)[c];
-}
-"""
-
-
-class CReader:
-    """A network in C, compiled into this process."""
-
-    def __init__(self, reader: FixedReader, images: List[np.ndarray]) -> None:
-        files = c_files(reader.network, reader.recipe, images[:2])
-        self.model_bytes = len(files["model.bin"])
-        with tempfile.TemporaryDirectory() as folder:
-            for name, data in {**files, "harness.c": HARNESS.encode()}.items():
-                Path(folder, name).write_bytes(data)
-            options = ["-std=c99", "-O3", "-march=native", "-DOCR_FAST", "-shared", "-fPIC", "-o", "reader.so"]
-            sources = ["ocr_reader.c", "model.c", "harness.c"]
-            subprocess.run(["cc", *options, *sources], cwd=folder, check=True)
-            self._library = ctypes.CDLL(str(Path(folder, "reader.so")))
-        assert self._library.open_model() == 0
-
-    def read(self, image: np.ndarray) -> float:
-        """Read an image; returns the seconds that took."""
-        began = time.perf_counter()
-        assert self._library.read_image(image.ctypes.data_as(ctypes.c_char_p), image.shape[1]) == 0
-        return time.perf_counter() - began
-
-    def logits(self, steps: int, classes: int) -> np.ndarray:
-        """Return the logits of the last image, (T', C) int64."""
-        found = np.zeros((steps, classes), np.int64)
-        self._library.copy_logits(found.ctypes.data_as(ctypes.c_void_p))
-        return found
 
 
 def differing(checkpoint: Checkpoint, reader: FixedReader, c: CReader, images: List[np.ndarray]) -> Tuple[int, int]:
@@ -117,7 +74,7 @@ def measured(name: str, prefix: str, images: List[np.ndarray], texts: List[str],
     row["bytes"] = checkpoint.params_path.stat().st_size
     if isinstance(reader, FixedReader):
         prepared = [np.ascontiguousarray(reader.preparation.prepare(image)) for image in images]
-        c = CReader(reader, prepared)
+        c = CReader(reader.network, reader.recipe, prepared)
         row["bytes"] = c.model_bytes
         row["c_ms"] = 1e3 * float(np.mean([min(c.read(image) for _ in range(5)) for image in prepared[:100]]))
         row["differing_logits"], row["logits"] = differing(checkpoint, reader, c, prepared[:checked])
