@@ -21,6 +21,7 @@ from ocr_lib.recipe.quantization import parse_shorthand
 from ocr_lib.recipe.settings import load_preset
 
 IMAGES = 20
+FONTS = Path(__file__).parents[1] / "font"
 FOLDER = Path(ocr_lib.deploy.__file__).parent / "c" / "cortex-m"
 COMPILE = "arm-none-eabi-gcc -std=gnu99 -Wall -Wextra -Werror -mthumb -mcpu=cortex-m33 -O3 -ffreestanding -nostartfiles"
 SECTIONS = "-ffunction-sections -fdata-sections -Wl,--gc-sections -I."
@@ -55,7 +56,7 @@ def main() -> None:
     preset = load_preset("captcha")
     for shorthand in ("W8A8", "W4A4"):
         recipe = quantized_recipe(preset, parse_shorthand(shorthand))
-        images = load_samples(Path("font"), recipe, Preparation.of(recipe), "test", IMAGES).images
+        images = load_samples(FONTS, recipe, Preparation.of(recipe), "test", IMAGES).images
         network = integer_network(recipe, random_weights(recipe))
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
