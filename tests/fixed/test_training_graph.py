@@ -82,6 +82,19 @@ def test_both_forms_have_the_same_gradients(quantization):
     assert all(np.abs(gradients[name]).max() > 0 for name in ("conv0_weight", "l0_i2h_weight", "l1_r_h2h_weight"))
 
 
+@cells
+def test_what_is_cut_off_has_no_gradient(cell):
+    """The first unit's gates are beyond the tables, at either end; the second's are not."""
+    recipe = quantized_recipe("W4A4", cell=cell)
+    weights = random_weights(recipe)
+    weights["l0_i2h_bias_log2_step"][:] = -2
+    biases = weights["l0_i2h_bias"].reshape(4, -1)
+    biases[:, 0] = 200, 200, -200, 200
+    _, gradients = step(recipe, weights, random_images(4), np.array([[1, 2], [3, 0], [4, 4], [0, 0]]))
+    gradient = gradients["l0_i2h_bias"].reshape(4, -1)
+    assert (gradient[:, 0] == 0).all() and (gradient[:, 1:] != 0).any(axis=1).all()
+
+
 def test_gradients_of_steps_are_those_of_learned_step_size_quantization():
     """Esser et al. 2020: round(w/s) - w/s for what is inside, the last level for what is cut off, times s ln 2."""
     recipe = quantized_recipe("W32B32A4I32_FC_W3B32", hidden=3)

@@ -10,7 +10,9 @@ from ocr_lib.fixed.build import integer_network
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
 from ocr_lib.quant.golden import check_golden
+from ocr_lib.quant.mixed import fewest_bits
 from ocr_lib.quant.quantizer import Quantizer
+from ocr_lib.recipe.quantization import parse_shorthand
 from tests.cli.quantize_command import TEXTS, marks
 from tests.fixed.quantized import CONVOLUTIONS, quantized_recipe, random_images, random_weights
 from tests.small_network import mark_params, mark_recipe, save, smooth_params
@@ -79,6 +81,28 @@ def test_mixed_bits_are_the_fewest_that_lose_nothing(prefix, tmp_path):
     network = integer_network(recipe, weights)
     largest = np.abs(network.layers[0][0].linear.weights[0]).max()
     assert largest <= 2 ** (bits["l0"] - 1)
+
+
+def test_mixed_bits_stop_where_too_much_is_lost():
+    """A reader that loses a text below 4 bits in one layer, and below 6 in the other."""
+
+    class Reader:
+        def __init__(self, quantization):
+            bits = {"l0": 8, "pred_fc": 8, **quantization.weight_bits}
+            self.lost = (bits["l0"] < 4) + (bits["pred_fc"] < 6)
+
+        def texts(self, images):
+            return ["?"] * self.lost + TEXTS[self.lost :]
+
+    def bits(max_drop):
+        start, images = parse_shorthand("W8A8"), list(marks())
+        found = fewest_bits(start, Reader, mark_recipe(), images, TEXTS, max_drop, told.append)
+        return found.weight_bits
+
+    told = []
+    assert bits(0.0) == {"l0": 4, "pred_fc": 6}
+    assert "l0 with 3 bits: 10.00%, too much" in told
+    assert bits(0.1) == {"l0": 2, "pred_fc": 6}
 
 
 def test_golden_tensors_are_checked_and_written(prefix, tmp_path):
