@@ -52,7 +52,7 @@ class Preparation(NamedTuple):
 
     def resized(self, image: np.ndarray) -> np.ndarray:
         """Bring an image to the network's size and leave it at that; see `prepare`."""
-        size = self.width_of(image), self.size[1]
+        size = self.width_at(*image.shape), self.size[1]
         return cv2.resize(image, size) if self.resize == "bilinear" else fit(image, size)
 
     def width_of(self, image: np.ndarray) -> int:
@@ -63,12 +63,16 @@ class Preparation(NamedTuple):
         OCRError
             As `prepare` does.
         """
+        return self.width_at(*image.shape)
+
+    def width_at(self, rows: int, columns: int) -> int:
+        """Return how wide an image of so many rows and columns will be; see `width_of`."""
         width, height = self.size
         if width is not None:
             return width
-        width = round(image.shape[1] * height / image.shape[0])
+        width = round(columns * height / rows)
         if width > MAX_WIDTH:
-            shape = f"{image.shape[1]} by {image.shape[0]}"
+            shape = f"{columns} by {rows}"
             raise OCRError(f"{shape} pixels are no line of text: at most {MAX_WIDTH // height} times as wide as high")
         return max(width, least_size(self.shrinkage))
 

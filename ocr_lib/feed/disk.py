@@ -9,13 +9,13 @@ from ocr_lib.errors import OCRError, naming
 from ocr_lib.feed.augment import augment
 from ocr_lib.feed.order import EpochOrder, validation_order
 from ocr_lib.feed.source import Batch, Task
+from ocr_lib.feed.survey import Survey
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.augmentation import AugmentationRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recognize.ctc import required_steps
 from ocr_lib.sets.labelled import Dataset
 
-FILES_PER_TASK = 64
 # Random numbers are Philox's, whose keys are (seed, what for); see `ocr_lib.feed.order` too.
 _HOLDING_OUT = 0
 _AUGMENTATION = 2**63
@@ -61,35 +61,32 @@ def hold_out(count: int, share: float, seed: int) -> Tuple[List[int], List[int]]
     return sorted(order[held:].tolist()), sorted(order[:held].tolist())
 
 
-class Inspector:
-    """The work of a worker process that looks at samples before they are trained on.
+def fitting(seen: Survey, preparation: Preparation) -> Tuple[Subset, List[str]]:
+    """Return the samples whose texts a network has time steps enough for, and what is wrong with each of the others."""
+    shapes = zip(seen.columns["height"].tolist(), seen.columns["width"].tolist())
+    indices, widths, faults = [], [], []
+    for index, shape in zip(seen.indices.tolist(), shapes):
+        width = _fitting_width(seen.dataset, index, shape, preparation)
+        if isinstance(width, str):
+            faults.append(width)
+        else:
+            indices.append(index)
+            widths.append(width)
+    return Subset(seen.dataset, indices, np.array(widths, np.int32)), faults
 
-    Parameters
-    ----------
-    dataset : Dataset
-    preparation : Preparation
-    """
 
-    def __init__(self, dataset: Dataset, preparation: Preparation) -> None:
-        self._dataset = dataset
-        self._preparation = preparation
-
-    def __call__(self, indices: Sequence[int]) -> List[Union[int, str]]:
-        """Return how wide the network will read each of these samples, or what is wrong with it."""
-        return [self._look(index) for index in indices]
-
-    def _look(self, index: int) -> Union[int, str]:
-        text = self._dataset.item(index).text
-        try:
-            image = self._dataset.read(index)
-            with naming(self._dataset.where(index)):
-                width = self._preparation.width_of(image)
-                needed, steps = required_steps(text), self._preparation.steps(width)
-                if needed > steps:
-                    raise OCRError(f"{text!r} needs {needed} time steps, and the network gives {steps}")
-        except OCRError as error:
-            return str(error)
-        return width
+def _fitting_width(dataset: Dataset, index: int, shape: Tuple[int, int], preparation: Preparation) -> Union[int, str]:
+    """Return how wide a sample is to the network, or why it does not fit."""
+    text = dataset.item(index).text
+    try:
+        with naming(dataset.where(index)):
+            width = preparation.width_at(*shape)
+            needed, steps = required_steps(text), preparation.steps(width)
+            if needed > steps:
+                raise OCRError(f"{text!r} needs {needed} time steps, and the network gives {steps}")
+    except OCRError as error:
+        return str(error)
+    return width
 
 
 class DiskSource:

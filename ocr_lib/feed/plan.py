@@ -10,9 +10,10 @@ import numpy as np
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Bounds, even_bounds
-from ocr_lib.feed.disk import FILES_PER_TASK, DiskSource, Inspector, Subset, hold_out
+from ocr_lib.feed.disk import DiskSource, Subset, fitting, hold_out
 from ocr_lib.feed.order import EpochOrder, validation_bounds
 from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
+from ocr_lib.feed.survey import Survey, survey
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import sha256
 from ocr_lib.preparation import Preparation
@@ -144,12 +145,8 @@ def plan_disk(
     OCRError
         If there are too few samples, too many can't be used, or the labels don't fit the recipe.
     """
-    dataset = _open(options.train, options)
-    if options.validation is None:
-        parts = [(dataset, part) for part in hold_out(len(dataset), options.held_out, recipe.seed)]
-    else:
-        parts = [(other, list(range(len(other)))) for other in (dataset, _open(options.validation, options))]
-    train, validation = (_usable(*part, recipe, options, num_workers) for part in parts)
+    surveys = _surveys(options, recipe.seed, num_workers)
+    train, validation = (_usable(seen, recipe, options.max_problems) for seen in surveys)
     texts = train.texts()
     lengths = [len(text) for text in texts + validation.texts()]
     settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
@@ -179,26 +176,31 @@ def plan_disk(
     )
 
 
+def _surveys(options: DiskOptions, seed: int, num_workers: Optional[int]) -> Tuple[Survey, Survey]:
+    """Look at the samples to train on, and at those to validate on."""
+    dataset = _open(options.train, options)
+    if options.validation is None:
+        train, held = hold_out(len(dataset), options.held_out, seed)
+        return survey(dataset, train, num_workers), survey(dataset, held, num_workers)
+    other = _open(options.validation, options)
+    return survey(dataset, range(len(dataset)), num_workers), survey(other, range(len(other)), num_workers)
+
+
 def _open(path: Path, options: DiskOptions) -> Dataset:
     dataset = open_dataset(path, options.format, options.max_problems)
     tell_problems("Left out", dataset.problems)
     return dataset
 
 
-def _usable(
-    dataset: Dataset, indices: List[int], recipe: Recipe, options: DiskOptions, num_workers: Optional[int]
-) -> Subset:
+def _usable(seen: Survey, recipe: Recipe, max_problems: float) -> Subset:
     """Leave out samples that can't be read, or whose text does not fit; name them."""
-    tasks = [indices[start : start + FILES_PER_TASK] for start in range(0, len(indices), FILES_PER_TASK)]
-    work = partial(Inspector, dataset, Preparation.of(recipe))
-    with OrderedPool(work, num_workers, [Inspector.__module__]) as pool:
-        found = [width for widths in pool.map(tasks) for width in widths]
-    faults = [fault for fault in found if isinstance(fault, str)]
+    subset, unfit = fitting(seen, Preparation.of(recipe))
+    faults = [*seen.faults, *unfit]
     tell_problems("Left out", faults)
-    if len(faults) > options.max_problems * len(found) or len(faults) == len(found):
+    total = len(faults) + len(subset.indices)
+    if len(faults) > max_problems * total or len(faults) == total:
         raise OCRError(
-            f"{len(faults)} of {len(found)} samples can't be used, more than --max-problems {options.max_problems:g}; "
+            f"{len(faults)} of {total} samples can't be used, more than --max-problems {max_problems:g}; "
             f"the first: {faults[0]}"
         )
-    usable = [(index, width) for index, width in zip(indices, found) if isinstance(width, int)]
-    return Subset(dataset, [index for index, _ in usable], np.array([width for _, width in usable], np.int32))
+    return subset

@@ -1,4 +1,4 @@
-"""Samples of data sets on disk: held out, inspected, and handed out by split and index."""
+"""Samples of data sets on disk: held out, and handed out by split and index."""
 
 import pickle
 
@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.feed.disk import DiskSource, Inspector, Subset, hold_out
-from ocr_lib.geometry import Shrinkage
+from ocr_lib.feed.disk import DiskSource, Subset, hold_out
 from ocr_lib.images.decode import dark_on_light, fit
-from ocr_lib.preparation import Preparation
 from ocr_lib.sets.dataset import open_dataset
 from tests.toy import toy_recipe
 
@@ -133,71 +131,3 @@ class TestDiskSource:
         for image, text in zip(batch.images, batch.texts):
             np.testing.assert_array_equal(image, fit(dark_on_light(dataset.read(int(text))), (40, 16)))
             assert image.mean() > 128
-
-
-def steps(count):
-    """Make images as wide as a network wants them that gives so many time steps."""
-    return Preparation((count, 8))
-
-
-class TestInspector:
-    @pytest.fixture
-    def write(self, tmp_path):
-        def write(texts):
-            for index in range(len(texts)):
-                cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((8, 30), 200, np.uint8))
-            (tmp_path / "labels.tsv").write_text("".join(f"{i}.png\t{text}\n" for i, text in enumerate(texts)))
-            return open_dataset(tmp_path)
-
-        return write
-
-    def test_fine_ones(self, dataset):
-        assert Inspector(dataset, steps(3))(range(COUNT)) == [3] * COUNT
-        assert Inspector(dataset, steps(3))([]) == []
-
-    def test_of_any_width_each_has_its_own(self, dataset):
-        preparation = Preparation((None, 16), shrinkage=(Shrinkage(0, 4),))
-        widths = Inspector(dataset, preparation)(range(COUNT))
-        assert widths == [preparation.prepare(dataset.read(index)).shape[1] for index in range(COUNT)]
-        assert len(set(widths)) > 5
-
-    @pytest.mark.parametrize(
-        "text, needed", [("a", 1), ("abcd", 4), ("aa", 3), ("aaa", 5), ("aabb", 6), ("abab", 4), ("éé é", 5)]
-    )
-    def test_time_steps_that_a_label_needs(self, write, text, needed):
-        dataset = write([text])
-        assert Inspector(dataset, steps(needed))([0]) == [needed]
-        fault = f"{dataset.where(0)}: {text!r} needs {needed} time steps, and the network gives {needed - 1}"
-        assert Inspector(dataset, steps(needed - 1))([0]) == [fault]
-
-    @pytest.mark.parametrize("text, fault", [("abcdefg", ""), ("abcdefgh", "needs 8 time steps"), ("abcdff", "")])
-    def test_time_steps_that_an_image_has(self, write, text, fault):
-        dataset = write([text])  # 30 by 8, so 60 by 16
-        (found,) = Inspector(dataset, Preparation((None, 16), shrinkage=(Shrinkage(4, 8),)))([0])
-        expected = f"{dataset.where(0)}: {text!r} {fault}, and the network gives 7"
-        assert found == (expected if fault else 60)
-
-    def test_an_image_too_wide_for_a_line(self, write, tmp_path):
-        dataset = write(["a", "b"])
-        cv2.imwrite(str(tmp_path / "1.png"), np.full((1, 600), 200, np.uint8))
-        width, fault = Inspector(dataset, Preparation((None, 16)))(range(2))
-        assert width == 60
-        assert fault.startswith(f"{dataset.where(1)}: 600 by 1 pixels are no line of text")
-        assert Inspector(dataset, steps(40))([1]) == [40]
-
-    def test_images_that_cannot_be_read(self, write, tmp_path):
-        dataset = write(["a", "b", "c", "d", "e"])
-        (tmp_path / "1.png").write_bytes(b"")
-        (tmp_path / "2.png").unlink()
-        whole = (tmp_path / "3.png").read_bytes()
-        (tmp_path / "3.png").write_bytes(whole[: len(whole) // 2])
-        faults = Inspector(dataset, steps(9))(range(5))
-        assert [fault == 9 for fault in faults] == [True, False, False, False, True]
-        for index in 1, 2, 3:
-            assert faults[index].startswith(f"{tmp_path}/labels.tsv:{index + 1}: {index}.png: ")
-            assert len(faults[index].splitlines()) == 1
-        assert "empty" in faults[1] and "No such file" in faults[2] and "cut off" in faults[3]
-
-    def test_answers_in_the_order_asked(self, write, tmp_path):
-        dataset = write(["a", "bbbb", "c"])
-        assert [fault == 4 for fault in Inspector(dataset, steps(4))([1, 0, 2, 1])] == [False, True, True, False]

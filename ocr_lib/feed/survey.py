@@ -1,0 +1,105 @@
+"""A look at every sample of a data set, before anything is made of them."""
+
+import hashlib
+from functools import partial
+from typing import List, NamedTuple, Optional, Sequence, Union
+
+import numpy as np
+
+from ocr_lib.errors import OCRError
+from ocr_lib.feed.workers import OrderedPool
+from ocr_lib.sets.labelled import Dataset
+
+FILES_PER_TASK = 64
+
+
+class Look(NamedTuple):
+    """What is seen of one sample.
+
+    Attributes
+    ----------
+    height, width : int
+        Of the image, in pixels.
+    digest : int
+        Of its pixels, 64 bits: images that are the same have the same.
+    """
+
+    height: int
+    width: int
+    digest: int
+
+
+_COLUMNS = np.dtype([("height", np.int32), ("width", np.int32), ("digest", np.uint64)])
+
+
+class Survey(NamedTuple):
+    """What is seen of samples of a data set.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    indices : numpy.ndarray
+        (N,) int64, the samples that can be read.
+    columns : numpy.ndarray
+        (N,), a record for each with the fields of `Look`.
+    faults : list of str
+        Of the samples that can't be read, a line each.
+    """
+
+    dataset: Dataset
+    indices: np.ndarray
+    columns: np.ndarray
+    faults: List[str]
+
+    def texts(self) -> List[str]:
+        """Return what the samples say."""
+        return [self.dataset.item(index).text for index in self.indices.tolist()]
+
+
+class Surveyor:
+    """The work of a worker process that looks at samples.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def __call__(self, indices: Sequence[int]) -> List[Union[Look, str]]:
+        """Return what is seen of each of these samples, or why it can't be read."""
+        return [self._look(index) for index in indices]
+
+    def _look(self, index: int) -> Union[Look, str]:
+        try:
+            image = self._dataset.read(index)
+        except OCRError as error:
+            return str(error)
+        digest = hashlib.blake2b(image.tobytes(), digest_size=8, key=repr(image.shape).encode())
+        return Look(image.shape[0], image.shape[1], int.from_bytes(digest.digest(), "little"))
+
+
+def survey(dataset: Dataset, indices: Sequence[int], num_workers: Optional[int] = None) -> Survey:
+    """Look at samples of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    indices : sequence of int
+    num_workers : int, optional
+        Processes that do it; as many as it takes if left out.
+    """
+    tasks = [indices[start : start + FILES_PER_TASK] for start in range(0, len(indices), FILES_PER_TASK)]
+    readable: List[int] = []
+    faults: List[str] = []
+    columns = np.empty(len(indices), _COLUMNS)
+    with OrderedPool(partial(Surveyor, dataset), num_workers, [Surveyor.__module__]) as pool:
+        looks = (look for several in pool.map(tasks) for look in several)
+        for index, look in zip(indices, looks):
+            if isinstance(look, str):
+                faults.append(look)
+            else:
+                columns[len(readable)] = look
+                readable.append(index)
+    return Survey(dataset, np.array(readable, np.int64), columns[: len(readable)], faults)
