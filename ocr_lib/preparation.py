@@ -8,9 +8,12 @@ from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import N, Shrinkage, least_size, shrunk
 from ocr_lib.images.decode import PAPER, dark_on_light, fit
+from ocr_lib.images.pixels import Rendition, with_channels
 
 if TYPE_CHECKING:
     from ocr_lib.recipe.recipe import Recipe
+
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 MAX_WIDTH = 8192
 """In pixels, of images whose width is not fixed, at the network's height."""
@@ -25,35 +28,61 @@ class Preparation(NamedTuple):
         Width and height in pixels. Without a width, images keep their aspect ratio.
     shrinkage : tuple of Shrinkage
         What the network does to columns.
-    resize : {"area", "bilinear"}
-    invert : {"auto", "never"}
-        Both as in a recipe's `image`.
+    resize, invert, rotate, channels
+        As in a recipe's `image`.
     """
 
     size: Tuple[Optional[int], int]
     shrinkage: Tuple[Shrinkage, ...] = ()
     resize: str = "area"
     invert: str = "auto"
+    rotate: int = 0
+    channels: int = 1
 
     @classmethod
     def of(cls, recipe: "Recipe") -> "Preparation":
         """Return what the network of a recipe wants."""
-        return cls(recipe.image.size, recipe.network.shrinkage(0), recipe.image.resize, recipe.image.invert)
+        image = recipe.image
+        return cls(image.size, recipe.network.shrinkage(0), image.resize, image.invert, image.rotate, image.channels)
+
+    @property
+    def rendition(self) -> Rendition:
+        """As what pixels images are to be read."""
+        return Rendition(self.channels)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """Bring a grey image, (H, W) uint8 of any size, to what the network reads.
+        """Bring an image to what the network reads.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            (H, W), or in OpenCV's order of colours (H, W, 3), uint8 of any size.
+
+        Returns
+        -------
+        numpy.ndarray
+            (height, width) uint8, or with three channels (height, width, 3).
 
         Raises
         ------
         OCRError
             If it is so wide that it can't be a line of text.
         """
+        image = with_channels(self.turned(image), self.channels)
         return self.resized(image if self.invert == "never" else dark_on_light(image))
 
+    def turned(self, image: np.ndarray) -> np.ndarray:
+        """Turn an image such that its text is a line."""
+        return cv2.rotate(image, _TURNS[self.rotate]) if self.rotate else image
+
     def resized(self, image: np.ndarray) -> np.ndarray:
-        """Bring an image to the network's size and leave it at that; see `prepare`."""
-        size = self.width_at(*image.shape), self.size[1]
+        """Bring an image that is turned to the network's size and leave it at that; see `prepare`."""
+        size = self._width(*image.shape[:2]), self.size[1]
         return cv2.resize(image, size) if self.resize == "bilinear" else fit(image, size)
+
+    def line_shape(self, rows: int, columns: int) -> Tuple[int, int]:
+        """Return how high and how long the line of an image of so many rows and columns is, in its own pixels."""
+        return (columns, rows) if self.rotate in (90, 270) else (rows, columns)
 
     def width_of(self, image: np.ndarray) -> int:
         """Return how wide an image will be.
@@ -63,16 +92,19 @@ class Preparation(NamedTuple):
         OCRError
             As `prepare` does.
         """
-        return self.width_at(*image.shape)
+        return self.width_at(*image.shape[:2])
 
     def width_at(self, rows: int, columns: int) -> int:
         """Return how wide an image of so many rows and columns will be; see `width_of`."""
+        return self._width(*self.line_shape(rows, columns))
+
+    def _width(self, line_height: int, line_length: int) -> int:
         width, height = self.size
         if width is not None:
             return width
-        width = round(columns * height / rows)
+        width = round(line_length * height / line_height)
         if width > MAX_WIDTH:
-            shape = f"{columns} by {rows}"
+            shape = f"{line_length} by {line_height}"
             raise OCRError(f"{shape} pixels are no line of text: at most {MAX_WIDTH // height} times as wide as high")
         return max(width, least_size(self.shrinkage))
 
@@ -82,19 +114,27 @@ class Preparation(NamedTuple):
 
 
 def pad(images: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-    """Put images of one height, (H, W) uint8 each, into one array.
+    """Put images as `Preparation.prepare` gives them into one array.
+
+    Parameters
+    ----------
+    images : sequence of numpy.ndarray
+        (H, W) or (H, W, 3) uint8 each, of one height.
 
     Returns
     -------
     padded : numpy.ndarray
-        (N, H, W) uint8 with the widest one's W, paper behind the others.
+        (N, H, W) uint8 with the widest one's W, paper behind the others; or (N, 3 H, W), where each image is three one
+        below the other, blue, green and red.
     widths : numpy.ndarray
         (N,) int64.
     """
     widths = np.array([image.shape[1] for image in images])
-    padded = np.full((len(images), images[0].shape[0], widths.max()), PAPER, np.uint8)
+    height, _, *channels = images[0].shape
+    padded = np.full((len(images), *channels, height, widths.max()), PAPER, np.uint8)
     for row, image in zip(padded, images):
-        row[:, : image.shape[1]] = image
+        row[..., : image.shape[1]] = image.transpose(2, 0, 1) if channels else image
+    padded = padded.reshape(len(images), -1, widths.max())
     return padded, widths
 
 

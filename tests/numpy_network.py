@@ -11,10 +11,11 @@ def sigmoid(x):
 
 
 def numpy_forward(images, params, recipe):
-    """Return the probabilities (T', N, C) of a network's images (N, H, W) of one width."""
+    """Return the probabilities (T', N, C) of a network's images (N, H, W), or (N, 3 H, W), of one width."""
     network = recipe.network
     p = {name.rpartition(":")[2]: array.astype(np.float64) for name, array in params.items()}
-    x = ((images - recipe.image.mean) / recipe.image.scale).transpose(0, 2, 1)[:, None]  # (N, 1, T, F)
+    x = (images - recipe.image.mean) / recipe.image.scale
+    x = np.stack(np.split(x, recipe.image.channels, axis=1), axis=1).swapaxes(2, 3)  # (N, C, T, H)
     for i, convolution in enumerate(network.convolutions):
         x = np.stack([convolve(sample, p[f"conv{i}_weight"], convolution.padding) for sample in x])
         x += p.get(f"conv{i}_bias", np.zeros(convolution.filters))[:, None, None]

@@ -64,7 +64,7 @@ def random_params(recipe, seed=0, scale=0.5):
     """Return random ``arg:`` and ``aux:`` parameters of a recipe's network, as numpy arrays by name."""
     rng = np.random.default_rng(seed)
     symbol = training_symbol(recipe)
-    shapes = {"data": (1, recipe.image.width or 64, recipe.image.height), "label": (1, recipe.text.max_length)}
+    shapes = {"data": (1, recipe.image.width or 64, recipe.image.column_size), "label": (1, recipe.text.max_length)}
     if recipe.image.width is None:
         shapes["widths"] = (1,)
     arg_shapes, _, aux_shapes = symbol.infer_shape(**shapes)

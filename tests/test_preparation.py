@@ -152,3 +152,40 @@ class TestPartsOfLikeWidth:
     def test_cases(self, widths, size, parts):
         assert parts_of_like_width(widths, size) == parts
         assert parts_of_like_width(np.array(widths, int), size) == parts
+
+
+class TestRotation:
+    @pytest.mark.parametrize("rotate, turns", [(0, 0), (90, 1), (180, 2), (270, 3)])
+    @pytest.mark.parametrize("width", [None, 40])
+    def test_turns_anticlockwise_before_all_else(self, rotate, turns, width):
+        image = noise(33, 15)
+        preparation = Preparation((width, 10), rotate=rotate)
+        turned = np.rot90(image, turns)
+        np.testing.assert_array_equal(preparation.prepare(image), Preparation((width, 10)).prepare(turned))
+        assert preparation.width_of(image) == preparation.prepare(image).shape[1]
+        assert preparation.line_shape(*image.shape) == turned.shape
+
+    def test_of_90_brings_the_top_to_the_left(self):
+        image = np.full((30, 10), 255, np.uint8)
+        image[:10] = 0
+        assert Preparation((None, 10), rotate=90).prepare(image)[:, :10].max() == 0
+
+    def test_is_not_done_again_to_what_is_resized(self):
+        prepared = Preparation((30, 10), rotate=90).prepare(noise(30, 10))
+        assert Preparation((30, 10), rotate=90).resized(prepared).tolist() == prepared.tolist()
+
+    def test_the_recipe_says_how(self):
+        recipe = override(load_preset("captcha"), [("image.rotate", 270), ("image.channels", 3)])
+        assert Preparation.of(recipe)[-2:] == (270, 3)
+        with pytest.raises(OCRError, match="image.rotate"):
+            override(recipe, [("image.rotate", 45)])
+
+
+def test_pad_puts_the_colours_of_an_image_one_below_the_other():
+    images = [np.random.default_rng(width).integers(0, 256, (4, width, 3), np.uint8) for width in (5, 3)]
+    padded, widths = pad(images)
+    assert padded.shape == (2, 12, 5) and widths.tolist() == [5, 3]
+    for row, image in zip(padded, images):
+        for channel in range(3):
+            np.testing.assert_array_equal(row[4 * channel :][:4, : image.shape[1]], image[..., channel])
+    assert (padded[1, :, 3:] == 255).all()

@@ -66,7 +66,7 @@ def _infer(args: argparse.Namespace) -> int:
         else:
             _print(outcome.path if len(paths) > 1 else None, outcome.reading, alphabet, args.confidence)
         if outcome.image is not None and outcome.reading and len(drawn) < MOST_PLOTTED:
-            drawn.append((outcome.image, outcome.reading))
+            drawn.append((reader.preparation.turned(outcome.image), outcome.reading))
     if args.json:
         print_json(printed)
     if args.plot:
@@ -106,7 +106,7 @@ def _read(reader: Recognizer, paths: List[Path], batch_size: int) -> Iterator[Ou
 
 def _load(path: Path, reader: Recognizer) -> Tuple[Optional[np.ndarray], Optional[str]]:
     try:
-        image = read_image(path)
+        image = read_image(path, reader.preparation.rendition)
         with naming(path):
             reader.preparation.width_of(image)
     except OCRError as error:

@@ -21,7 +21,7 @@ def plot_readings(pictures: Sequence[Tuple[np.ndarray, Reading]], alphabet: Alph
     Parameters
     ----------
     pictures : sequence of (numpy.ndarray, Reading)
-        Images, (H, W) uint8, as they were read.
+        Images, (H, W) or in OpenCV's order of colours (H, W, 3), uint8, as they were read.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def plot_readings(pictures: Sequence[Tuple[np.ndarray, Reading]], alphabet: Alph
     names = ["–", *alphabet.characters]
     for index, (image, reading) in enumerate(pictures):
         picture, steps = cells[2 * (index // columns) : 2 * (index // columns) + 2, index % columns]
-        picture.imshow(image, cmap="gray", vmin=0, vmax=255, aspect="auto")
+        picture.imshow(image if image.ndim == 2 else image[..., ::-1], cmap="gray", vmin=0, vmax=255, aspect="auto")
         title = f"{reading.text or '(nothing)'}   {reading.confidence:.3f}"
         picture.set_title(title, fontsize=11, **plain)
         steps.set_axis_on()

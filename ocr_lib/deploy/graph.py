@@ -1,8 +1,8 @@
 """The ONNX graph of a network, node by node from its recipe and weights.
 
-``images`` (N, H, W) uint8 come in, ``log_probabilities`` (T', N, C) float32 go out; N and W are free. Where the recipe
-fixes no width, ``widths`` (N,) int64 come in too, of the images without padding. The opset is 13, which every ONNX
-Runtime since 1.7 runs.
+``images`` (N, H, W) uint8, or in colour (N, 3 H, W), come in, ``log_probabilities`` (T', N, C) float32 go out; N and W
+are free. Where the recipe fixes no width, ``widths`` (N,) int64 come in too, of the images without padding. The opset
+is 13, which every ONNX Runtime since 1.7 runs.
 """
 
 from typing import Any, Dict, List, Sequence, Union
@@ -49,7 +49,7 @@ class Graph:
 
     def model(self, recipe: Recipe, metadata: Metadata) -> "onnx.ModelProto":
         """Return the whole as a model."""
-        inputs = [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", recipe.image.height, "W"])]
+        inputs = [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", recipe.image.column_size, "W"])]
         if recipe.image.width is None:
             inputs.append(helper.make_tensor_value_info(WIDTHS, TensorProto.INT64, ["N"]))
         shape: List[Union[int, str, None]] = ["T", "N", recipe.alphabet.num_classes]
@@ -149,7 +149,9 @@ def build(layers: Layers) -> Graph:
     graph, recipe = layers.graph, layers.recipe
     padding = _Padding(graph) if recipe.image.width is None else None
     (axis,) = graph.constants("channel", axis=np.array([1]))
-    features = graph.add("Unsqueeze", [layers.input(_normalised(graph, recipe)), axis], "images_4d")  # (N, 1, H, W)
+    (planes,) = graph.constants("planes", shape=np.array([0, recipe.image.channels, recipe.image.height, -1]))
+    normalised = layers.input(_normalised(graph, recipe))
+    features = graph.add("Reshape", [normalised, planes], "images_4d")  # (N, C, H, W)
     if padding:
         features = padding.zero_behind(features, np.float32)
     for i, convolution in enumerate(recipe.network.convolutions):

@@ -55,7 +55,7 @@ class Int8Layers(Layers):
         return self.pool(index, self.graph.add("QLinearConv", operands, name, pads=self.pads(index)))
 
     def _first_convolution(self, features: str) -> str:
-        """Add the convolution of the image's one channel, which ONNX Runtime is faster at in floating point.
+        """Add the convolution of the image's few channels, which ONNX Runtime is faster at in floating point.
 
         Its weights are such that it gives multiples of the scale, and a half, so that cutting decimals off rounds.
         (ONNX Runtime would move QuantizeLinear to before the pooling, which is slow there.)

@@ -14,6 +14,7 @@ from ocr_lib.preparation import Preparation
 
 FORMAT = "lstm-ocr onnx 2"
 _OLD_FORMAT = "ocr-lib onnx 1"
+_PREPARED = ("resize", "invert", "rotate", "channels")
 _NO_DIGEST = b"0" * 64
 
 
@@ -49,7 +50,7 @@ class Metadata(NamedTuple):
             Shrinkage(0 if layer.get("padding", True) else layer["kernel"][0] - 1, layer["pool"][0])
             for layer in recipe["network"]["convolutions"]
         )
-        how = {key: image[key] for key in ("resize", "invert") if key in image}
+        how = {key: image[key] for key in _PREPARED if key in image}
         return Preparation((image["width"], image["height"]), shrinkage, **how)
 
 

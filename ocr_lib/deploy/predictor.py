@@ -11,6 +11,7 @@ from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.deploy.metadata import read_metadata
 from ocr_lib.deploy.threads import Threads
 from ocr_lib.errors import OCRError, naming
+from ocr_lib.preparation import pad
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer, batches
 
@@ -68,7 +69,7 @@ class Predictor(Recognizer):
             self.metadata, alphabet = read_metadata(self._model.properties(), data)
         super().__init__(alphabet, self.metadata.preparation, batch_size, decode, max_pixels)
         first = self.preparation.prepare(np.zeros((1, 1), np.uint8))
-        self.probabilities(first[None])  # the first run is slow: memory, choice of kernels
+        self.probabilities(pad([first])[0])  # the first run is slow: memory, choice of kernels
 
     def probabilities(self, images: np.ndarray, widths: Optional[np.ndarray] = None) -> np.ndarray:
         """Put prepared images, (N, H, W) uint8, through the network; returns (T', N, C) float32."""

@@ -1,6 +1,6 @@
 """Training images changed at random, as other scans of the same text would differ."""
 
-from typing import NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def augment(
     Parameters
     ----------
     image : numpy.ndarray
-        (H, W) uint8, dark text on light paper, of the network's height. It is not written to.
+        (H, W) or (H, W, 3) uint8, dark text on light paper, of the network's height. It is not written to.
     recipe : AugmentationRecipe
         Each image gets a share of what it allows: uniform in [0, 1), or in [-1, 1) for scale, shear and shift. Erosion
         and dilation say how many images get thinner or thicker strokes.
@@ -53,7 +53,7 @@ def augment(
     Returns
     -------
     numpy.ndarray
-        (H, W') uint8; W' differs from W by the scale alone. It is `image` itself where nothing changes.
+        (H, W') or (H, W', 3) uint8; W' differs from W by the scale alone. It is `image` itself where nothing changes.
     """
     draws = _Draws(*generator.random(len(_Draws._fields)).tolist())
     key = int(generator.integers(1 << 63))
@@ -87,7 +87,7 @@ def _either_way(limit: float, draw: float) -> float:
 
 def _warp(image: np.ndarray, recipe: AugmentationRecipe, stretch: float, draws: _Draws, key: int) -> np.ndarray:
     # Once for all: each interpolation blurs. Where a pixel comes from is found backwards, from the image to be.
-    height, width = image.shape
+    height, width = image.shape[:2]
     new_width = max(1, round(width * stretch))
     slant = _either_way(recipe.shear, draws.shear)
     rows = np.arange(height, dtype=np.float32)[:, None]
@@ -99,7 +99,7 @@ def _warp(image: np.ndarray, recipe: AugmentationRecipe, stretch: float, draws: 
         x, y = x + largest * dx, y + largest * dy
     step = np.float32(width / new_width)
     x = (x + np.float32(0.5)) * step - np.float32(0.5)
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(_paper(image),))
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=_paper(image))
 
 
 def _displacements(shape: Tuple[int, int], new_width: int, generator: np.random.Generator) -> Tuple[np.ndarray, ...]:
@@ -113,9 +113,11 @@ def _displacements(shape: Tuple[int, int], new_width: int, generator: np.random.
     return dx / largest, dy / largest
 
 
-def _paper(image: np.ndarray) -> int:
-    place = int(_PAPER_QUANTILE * image.size)
-    return int(np.partition(image, place, axis=None)[place])
+def _paper(image: np.ndarray) -> List[int]:
+    height, width = image.shape[:2]
+    place = int(_PAPER_QUANTILE * height * width)
+    paper: List[int] = np.partition(image.reshape(height * width, -1), place, axis=0)[place].tolist()
+    return paper
 
 
 def _blend(image: np.ndarray, other: np.ndarray, draw: float) -> np.ndarray:
@@ -126,6 +128,6 @@ def _blend(image: np.ndarray, other: np.ndarray, draw: float) -> np.ndarray:
 
 def _fade(image: np.ndarray, share: float, draw: float) -> np.ndarray:
     # Towards any grey between ink and paper: ink pales, or paper darkens, or both.
-    darkest, lightest, _, _ = cv2.minMaxLoc(image)
+    darkest, lightest, _, _ = cv2.minMaxLoc(image.reshape(len(image), -1))
     grey = darkest + draw * (lightest - darkest)
     return cv2.convertScaleAbs(image, alpha=1 - share, beta=share * grey)

@@ -83,7 +83,9 @@ def _fitting_width(dataset: Dataset, index: int, shape: Tuple[int, int], prepara
             width = preparation.width_at(*shape)
             needed, steps = required_steps(text), preparation.steps(width)
             if needed > steps:
-                raise OCRError(f"{text!r} needs {needed} time steps, and the network gives {steps}")
+                height, length = preparation.line_shape(*shape)
+                hint = ": image.rotate=90 makes text that runs down a line" if height > length else ""
+                raise OCRError(f"{text!r} needs {needed} time steps, and the network gives {steps}{hint}")
     except OCRError as error:
         return str(error)
     return width
@@ -130,7 +132,8 @@ class DiskSource:
 
     def _sample(self, subset: Subset, place: int) -> Tuple[np.ndarray, str]:
         index = subset.indices[place]
-        return self._preparation.prepare(subset.dataset.read(index)), subset.dataset.item(index).text
+        image = subset.dataset.read(index, self._preparation.rendition)
+        return self._preparation.prepare(image), subset.dataset.item(index).text
 
     def _augmented(self, image: np.ndarray, text: str, sample: int, stretch: float) -> np.ndarray:
         recipe = self._recipe

@@ -76,7 +76,7 @@ class Feeder:
     def shapes(self, count: int, width: Optional[int] = None) -> Tuple[List["mx.io.DataDesc"], List["mx.io.DataDesc"]]:
         """Return names and shapes of inputs and labels: of images of the least width, where any will do."""
         width = width or self._full_width
-        data = [mx.io.DataDesc("data", (count, width, self.recipe.image.height), layout="NTC")]
+        data = [mx.io.DataDesc("data", (count, width, self.recipe.image.column_size), layout="NTC")]
         if self._has_widths:
             data.append(mx.io.DataDesc("widths", (count,), layout="N"))
         return data, [mx.io.DataDesc("label", (count, self._label_width(width)), layout="NT")]
@@ -103,9 +103,10 @@ def _round_up(width: int) -> int:
 class OCRIter(mx.io.DataIter):
     """Feeds batches to a Module, as any of MXNet's own data iterators does.
 
-    Data is ``data`` (N, T, F) float32, image columns as time steps, and, if the recipe fixes no width, ``widths`` (N,)
-    float32: T then differs from batch to batch. Labels are ``label`` (N, L) float32, padded with 0, the blank. The last
-    batch of an epoch may have fewer rows, so that no sample counts twice.
+    Data is ``data`` (N, T, F) float32, image columns as time steps (in colour a column's blue, then its green, then its
+    red), and, if the recipe fixes no width, ``widths`` (N,) float32: T then differs from batch to batch. Labels are
+    ``label`` (N, L) float32, padded with 0, the blank. The last batch of an epoch may have fewer rows, so that no
+    sample counts twice.
 
     `provide_data` and `provide_label` describe the batch that was returned last, or before the first of an epoch a
     whole one.

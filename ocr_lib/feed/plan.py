@@ -93,8 +93,10 @@ def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
     Raises
     ------
     OCRError
-        If there are no such fonts, or the longest texts don't fit into the network's time steps.
+        If there are no such fonts, the longest texts don't fit into the network's time steps, or it wants colours.
     """
+    if recipe.image.channels != 1:
+        raise OCRError(f"captchas are drawn in grey, and image.channels is {recipe.image.channels}: leave it at 1")
     _check_room(recipe)
     training = recipe.training
     bounds = even_bounds(training.epoch_size, training.batch_size, training.parts)

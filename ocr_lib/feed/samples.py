@@ -9,6 +9,7 @@ from ocr_lib.draw.fonts import SUFFIXES, find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import CaptchaSource
 from ocr_lib.images.decode import image_files, read_image
+from ocr_lib.images.pixels import Rendition
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.sets.dataset import find_format, open_dataset
@@ -24,7 +25,7 @@ class Samples(NamedTuple):
     Attributes
     ----------
     images : numpy.ndarray
-        (N, H, W) uint8, as the network reads them.
+        (N, H, W) uint8, as the network reads them; or (N, 3 H, W), see `ocr_lib.preparation.pad`.
     texts : list of str, optional
     widths : numpy.ndarray
         (N,) int, without padding.
@@ -67,12 +68,13 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
             raise OCRError(f"{error}; --samples takes fonts, a folder of images, or a data set") from error
         return Samples(*CaptchaSource(recipe, fonts)((split, range(count))))
     turn = slice(_TURNS.index(split), None, len(_TURNS))
+    rendition = preparation.rendition
     if path.is_dir() and name in ("names", "labels"):
-        images, texts = _folder(path, turn, count)
+        images, texts = _folder(path, rendition, turn, count)
     else:
         dataset = open_dataset(path, name)
         indices = range(len(dataset))[turn][:count]
-        images, texts = [dataset.read(i) for i in indices], [dataset.item(i).text for i in indices]
+        images, texts = [dataset.read(i, rendition) for i in indices], [dataset.item(i).text for i in indices]
     if not images:
         raise OCRError(f"{path} has one image only, and there must be others to compare the models on")
     padded, widths = pad([preparation.prepare(image) for image in images])
@@ -89,11 +91,11 @@ def _format(path: Path) -> Optional[str]:
         return None
 
 
-def _folder(path: Path, turn: slice, count: int) -> Tuple[List[np.ndarray], Optional[List[str]]]:
+def _folder(path: Path, rendition: Rendition, turn: slice, count: int) -> Tuple[List[np.ndarray], Optional[List[str]]]:
     files = image_files(path)[turn][:count]
     labels = _labels(path / LABELS[0])
     texts = [labels[file.name] for file in files] if all(file.name in labels for file in files) else None
-    return [read_image(file) for file in files], texts
+    return [read_image(file, rendition) for file in files], texts
 
 
 def _labels(path: Path) -> Dict[str, str]:

@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Protocol, Sequence, Tuple
 import numpy as np
 
 from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
-from ocr_lib.preparation import Preparation
+from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.captcha import CaptchaRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.text import TextRecipe
@@ -23,7 +23,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     images : numpy.ndarray
-        (N, H, W) uint8, as the network reads them.
+        (N, H, W) uint8, as the network reads them; or (N, 3 H, W), see `ocr_lib.preparation.pad`.
     texts : list of str
         What the images say.
     widths : numpy.ndarray
@@ -132,5 +132,5 @@ class CaptchaSource:
         draws = sample_draws(split, recipe.seed, indices, recipe.text.max_length)
         texts = draw_texts(recipe.text, draws.text)
         drawn = self._renderer.render(texts, draws.image)
-        images = np.stack([self._preparation.prepare(image) for image in drawn])
-        return Batch(images, texts, np.full(len(texts), images.shape[2]))
+        images, widths = pad([self._preparation.prepare(image) for image in drawn])
+        return Batch(images, texts, widths)

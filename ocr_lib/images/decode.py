@@ -1,4 +1,4 @@
-"""Image files and bytes to grey arrays of the size that a network reads."""
+"""Image files and bytes to arrays, of the size that a network reads."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, List, Optional, Tuple
@@ -11,6 +11,7 @@ from ocr_lib.images.c_stderr import silent_c_stderr
 from ocr_lib.images.file import IMAGE_SUFFIXES, ImageFile, examine
 from ocr_lib.images.orientation import upright
 from ocr_lib.images.pillow import open_gif, pixels_of
+from ocr_lib.images.pixels import GREY, Rendition, render, with_channels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,19 +24,18 @@ def image_files(folder: Path) -> List[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
-def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Read an image file as grey.
+def read_image(path: Path, rendition: Rendition = GREY) -> np.ndarray:
+    """Read an image file.
 
     Parameters
     ----------
     path : pathlib.Path
-    max_pixels : int
-        As `decode_image` takes it.
+    rendition : Rendition
 
     Returns
     -------
     numpy.ndarray
-        (H, W) uint8, 0 black.
+        (H, W) uint8, 0 black; or with three channels (H, W, 3).
 
     Raises
     ------
@@ -43,22 +43,23 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         Naming the file, if it can't be read, and as `decode_image` does.
     """
     with naming(path):
-        return decode_image(path.read_bytes(), max_pixels)
+        return decode_image(path.read_bytes(), rendition)
 
 
-def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode the bytes of an image file to grey, turned as its EXIF data asks; transparent pixels show white paper.
+def decode_image(data: bytes, rendition: Rendition = GREY, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode the bytes of an image file, turned as its EXIF data asks; transparent pixels show white paper.
 
     Parameters
     ----------
     data : bytes
+    rendition : Rendition
     max_pixels : int
         Images with more are refused before they are decoded, and so are those with more than `MAX_PIXELS`.
 
     Returns
     -------
     numpy.ndarray
-        (H, W) uint8, 0 black.
+        (H, W) uint8, 0 black; or with three channels (H, W, 3).
 
     Raises
     ------
@@ -69,14 +70,14 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     max_pixels = min(max_pixels, MAX_PIXELS)
     check_size(file.width * file.height, max_pixels)
     if file.format == "GIF":
-        return grey_of_pillow(open_gif(data), max_pixels)
-    grey = _transparent(data, file) if file.may_be_transparent else None
-    if grey is None:
-        grey = _decode(data, cv2.IMREAD_GRAYSCALE)
-    if grey is None:
+        return render_pillow(open_gif(data), rendition, max_pixels)
+    image = _transparent(data, file, rendition) if file.may_be_transparent else None
+    if image is None:
+        image = _decode(data, cv2.IMREAD_GRAYSCALE if rendition.channels == 1 else cv2.IMREAD_COLOR)
+    if image is None:
         raise OCRError("no image that OpenCV can read, or a damaged one")
-    check_size(grey.size, max_pixels)
-    return upright(grey, file.orientation)
+    check_size(image.shape[0] * image.shape[1], max_pixels)
+    return upright(image, file.orientation)
 
 
 def check_size(pixels: int, max_pixels: int) -> None:
@@ -85,48 +86,21 @@ def check_size(pixels: int, max_pixels: int) -> None:
         raise OCRError(f"the image is larger than {max_pixels:,} pixels")
 
 
-def grey_of(image: np.ndarray, is_premultiplied: bool = False) -> np.ndarray:
-    """Make grey out of colours and opacity; transparent pixels show white paper.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        (H, W), (H, W, 1), or in OpenCV's order of colours (H, W, 3) or with opacity (H, W, 4); uint8 or uint16.
-    is_premultiplied : bool
-        Whether colours are multiplied by their opacity already.
-
-    Returns
-    -------
-    numpy.ndarray
-        (H, W) uint8, 0 black.
-    """
-    if image.dtype == np.uint16:
-        image = cv2.convertScaleAbs(image, alpha=1 / 257)
-    channels = image.shape[2] if image.ndim == 3 else 1
-    if channels == 1:
-        return image.reshape(image.shape[:2])
-    if channels == 3:
-        return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    ink, opacity = cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), cv2.extractChannel(image, 3)
-    if is_premultiplied:
-        return cv2.add(ink, cv2.bitwise_not(opacity))
-    return cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(ink), opacity, scale=1 / 255))
-
-
-def grey_of_pillow(image: "Image", max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Make an image of Pillow grey, as the file that it was opened from would be.
+def render_pillow(image: "Image", rendition: Rendition = GREY, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Make an image of Pillow an array, as the file that it was opened from would be.
 
     Parameters
     ----------
     image : PIL.Image.Image
         Of any mode.
+    rendition : Rendition
     max_pixels : int
         Images with more are refused.
 
     Returns
     -------
     numpy.ndarray
-        (H, W) uint8, 0 black.
+        (H, W) uint8, 0 black; or with three channels (H, W, 3).
 
     Raises
     ------
@@ -134,23 +108,23 @@ def grey_of_pillow(image: "Image", max_pixels: int = MAX_PIXELS) -> np.ndarray:
         As `decode_image` does.
     """
     check_size(image.width * image.height, max_pixels)
-    return grey_of(pixels_of(image))
+    return render(pixels_of(image), rendition.channels)
 
 
 def fit(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """Bring a grey image to a size, by area if that is smaller, else linearly.
+    """Bring an image to a size, by area if that is smaller, else linearly.
 
     Parameters
     ----------
     image : numpy.ndarray
-        (H, W) uint8 of any size.
+        (H, W) or (H, W, 3) uint8 of any size.
     size : (int, int)
         Width and height.
 
     Returns
     -------
     numpy.ndarray
-        (height, width) uint8.
+        (height, width) or (height, width, 3) uint8.
     """
     shrinks = image.shape[1] >= size[0] and image.shape[0] >= size[1]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
@@ -158,16 +132,17 @@ def fit(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
 
 def dark_on_light(image: np.ndarray) -> np.ndarray:
     """Return the image with dark text on light paper: inverted if most of it is dark."""
-    return 255 - image if 2 * np.count_nonzero(image < 128) > image.size else image
+    grey = with_channels(image, 1)
+    return 255 - image if 2 * np.count_nonzero(grey < 128) > grey.size else image
 
 
 def normalise(images: np.ndarray, mean: float, scale: float, widths: Optional[np.ndarray] = None) -> np.ndarray:
-    """Turn grey images into the network's input: grey values become ``(grey - mean) / scale``.
+    """Turn images into the network's input: values become ``(value - mean) / scale``.
 
     Parameters
     ----------
     images : numpy.ndarray
-        (N, H, W) uint8.
+        (N, H, W) uint8, or (N, 3 H, W), as `ocr_lib.preparation.pad` gives them.
     widths : numpy.ndarray, optional
         (N,) int: what lies behind becomes 0.
 
@@ -184,12 +159,13 @@ def normalise(images: np.ndarray, mean: float, scale: float, widths: Optional[np
     return columns
 
 
-def _transparent(data: bytes, file: ImageFile) -> Optional[np.ndarray]:
+def _transparent(data: bytes, file: ImageFile, rendition: Rendition) -> Optional[np.ndarray]:
     """Decode an image that has opacity; None if it has none after all."""
     colour = _decode(data, cv2.IMREAD_UNCHANGED)
     if colour is None or colour.shape[2:] != (4,) or colour.dtype not in (np.uint8, np.uint16):
         return None
-    return grey_of(colour, is_premultiplied=file.format == "TIFF" and colour.dtype == np.uint8)  # by libtiff
+    is_premultiplied = file.format == "TIFF" and colour.dtype == np.uint8  # by libtiff
+    return render(colour, rendition.channels, is_premultiplied)
 
 
 def _decode(data: bytes, flags: int) -> Optional[np.ndarray]:

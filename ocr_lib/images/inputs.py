@@ -1,4 +1,4 @@
-"""Whatever Python programs have images as, made grey."""
+"""Whatever Python programs have images as, made arrays."""
 
 import io
 import os
@@ -9,8 +9,9 @@ import numpy as np
 
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError
-from ocr_lib.images.decode import check_size, decode_image, grey_of, grey_of_pillow
+from ocr_lib.images.decode import check_size, decode_image, render_pillow
 from ocr_lib.images.pillow import is_pillow
+from ocr_lib.images.pixels import GREY, Rendition, render
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -21,7 +22,7 @@ _SHAPES = "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
 
 
 def is_image(given: object) -> bool:
-    """Tell whether something is an image as `grey_image` takes it, whatever it may hold."""
+    """Tell whether something is an image as `load_image` takes it, whatever it may hold."""
     kinds = (str, os.PathLike, np.ndarray, *_FILE_BYTES)
     return isinstance(given, kinds) or hasattr(given, "read") or is_pillow(given)
 
@@ -34,21 +35,22 @@ def name_of(given: object, otherwise: str) -> str:
     return name if isinstance(name, str) and name else otherwise
 
 
-def grey_image(given: ImageInput, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Make an image grey.
+def load_image(given: ImageInput, rendition: Rendition = GREY, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Make an image an array.
 
     Parameters
     ----------
     given : str, os.PathLike, bytes, bytearray, memoryview, binary file, PIL.Image.Image or numpy.ndarray
         The path of a file, what it holds, or the open file; or an array of uint8: grey (H, W) or (H, W, 1), or in
         OpenCV's order of colours (H, W, 3), or with opacity (H, W, 4).
+    rendition : Rendition
     max_pixels : int
         Images with more are refused, and so are files of more than `MAX_PIXELS`.
 
     Returns
     -------
     numpy.ndarray
-        (H, W) uint8, 0 black; transparent pixels show white paper.
+        (H, W) uint8, 0 black; or with three channels (H, W, 3). Transparent pixels show white paper.
 
     Raises
     ------
@@ -56,18 +58,18 @@ def grey_image(given: ImageInput, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         If it can't be read, is too large or no image.
     """
     if isinstance(given, np.ndarray):
-        return _grey_array(given, max_pixels)
+        return _rendered_array(given, rendition, max_pixels)
     if is_pillow(given):
-        return grey_of_pillow(given, max_pixels)
-    return decode_image(_file_bytes(given), max_pixels)
+        return render_pillow(given, rendition, max_pixels)
+    return decode_image(_file_bytes(given), rendition, max_pixels)
 
 
-def _grey_array(array: np.ndarray, max_pixels: int) -> np.ndarray:
+def _rendered_array(array: np.ndarray, rendition: Rendition, max_pixels: int) -> np.ndarray:
     fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype != np.uint8 or array.size == 0 or not fits:
         raise OCRError(f"an array of {array.dtype} of the shape {array.shape}; it takes uint8 of {_SHAPES}")
     check_size(array.shape[0] * array.shape[1], max_pixels)
-    return grey_of(array)
+    return render(array, rendition.channels)
 
 
 def _file_bytes(given: object) -> bytes:

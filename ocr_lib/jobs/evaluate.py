@@ -141,7 +141,7 @@ def _images(
     for index in range(len(dataset)):
         item = dataset.item(index)
         try:
-            image = dataset.read(index)
+            image = dataset.read(index, recognizer.preparation.rendition)
             with naming(dataset.where(index)):
                 recognizer.preparation.width_of(image)
         except OCRError as error:

@@ -67,7 +67,7 @@ def folded_symbol(recipe: Recipe, gain: float = 1.0, shift: float = 0.0) -> "mx.
     network = recipe.network
     data = mx.sym.Variable("data")  # (N, T, F)
     quantizers = Quantizers(recipe)
-    sequence = _sequence(data, None, network.convolutions, True, quantizers)
+    sequence = _sequence(data, None, recipe, True, quantizers)
     sequence = mx.sym._internal._mul_scalar(sequence, scalar=gain, name="features")
     hidden = (
         packed_lstm(sequence, network)
@@ -92,7 +92,7 @@ def logits_symbol(recipe: Recipe, packed: bool = False) -> "mx.sym.Symbol":
     ends = _ends(widths, network.convolutions)
     quantizers = Quantizers(recipe)
     data = quantizers.activation(data, "data", axes=3)
-    sequence = _sequence(data, widths, network.convolutions, False, quantizers)
+    sequence = _sequence(data, widths, recipe, False, quantizers)
     steps = _time_steps(recipe)
     if recipe.quantization:
         from ocr_lib.net.quantized_lstm import quantized_lstm_layers  # compiled code, which takes time to load
@@ -142,14 +142,19 @@ def _ends(widths: Optional["mx.sym.Symbol"], convolutions: Sequence[Convolution]
 def _sequence(
     data: "mx.sym.Symbol",
     widths: Optional["mx.sym.Symbol"],
-    convolutions: Sequence[Convolution],
+    recipe: Recipe,
     folded: bool,
     quantizers: Quantizers,
 ) -> "mx.sym.Symbol":
     """Return the feature sequence (T', N, F'); without convolutions the columns themselves."""
+    convolutions, channels = recipe.network.convolutions, recipe.image.channels
     if not convolutions:
         return mx.sym.transpose(data, axes=(1, 0, 2))  # (T, N, F)
-    features = mx.sym.expand_dims(data, axis=1)  # (N, 1, T, F)
+    if channels == 1:
+        features = mx.sym.expand_dims(data, axis=1)  # (N, 1, T, H)
+    else:
+        planes = mx.sym.reshape(data, shape=(0, 0, -4, channels, -1))  # (N, T, C, H)
+        features = mx.sym.transpose(planes, axes=(0, 2, 1, 3))  # (N, C, T, H)
     for i, convolution in enumerate(convolutions):
         features = _convolution(features, convolution, i, folded, quantizers)
         if widths is not None:

@@ -38,10 +38,11 @@ class ExactNetwork:
         self._weights = fold_batch_norms({name: array.astype(np.float64) for name, array in weights.items()})
 
     def probabilities(self, image: np.ndarray, watch: Watch = _unwatched) -> np.ndarray:
-        """Put a prepared image, (H, W) uint8, through the network; returns (T', C) float64."""
+        """Put a prepared image, (H, W) uint8 or (3 H, W) in colour, through the network; returns (T', C) float64."""
         recipe, weights = self._recipe, self._weights
         network = recipe.network
         x = normalise(image[None], recipe.image.mean, recipe.image.scale).astype(np.float64)  # (1, T, F)
+        x = x.reshape(x.shape[1], recipe.image.channels, -1).swapaxes(0, 1)  # (C, T, H)
         for i, convolution in enumerate(network.convolutions):
             x = _convolved(x, weights[f"conv{i}_weight"], weights[f"conv{i}_bias"], convolution)  # (K, T, F)
             watch(f"conv{i}_output", x)

@@ -100,7 +100,7 @@ class Reader(Recognizer):
         return output.reshape(-1, len(data), output.shape[-1])  # the original's is (T N, C)
 
     def _shapes(self, batch_size: int, width: int) -> List["mx.io.DataDesc"]:
-        shapes: Dict[str, Tuple[int, ...]] = {"data": (batch_size, width, self.recipe.image.height)}
+        shapes: Dict[str, Tuple[int, ...]] = {"data": (batch_size, width, self.recipe.image.column_size)}
         shapes.update((name, (batch_size,)) for name in self._inputs)
         shapes.update((name, (batch_size, hidden)) for name, hidden in self._states.items())
         return [mx.io.DataDesc(name, shape) for name, shape in shapes.items()]

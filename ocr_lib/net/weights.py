@@ -40,7 +40,8 @@ def weight_shapes(recipe: Recipe) -> Dict[str, Tuple[int, ...]]:
     """Return the names and shapes of all parameters of a recipe's network, batch normalisation and steps included."""
     network = recipe.network
     shapes: Dict[str, Tuple[int, ...]] = {}
-    channels, features = 1, recipe.features
+    channels: int = recipe.image.channels
+    features = recipe.features
     for i, convolution in enumerate(network.convolutions):
         filters = convolution.filters
         shapes[f"conv{i}_weight"] = (filters, channels, *convolution.kernel)

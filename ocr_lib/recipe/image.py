@@ -15,6 +15,11 @@ class ImageRecipe(Part, frozen=True):
         keeps its aspect ratio, and batches are padded.
     mean, scale : float
         Grey values enter the network as ``(grey - mean) / scale``, 0 being black and 255 white.
+    channels : {1, 3}
+        Grey, or blue, green and red.
+    rotate : {0, 90, 180, 270}
+        Degrees anticlockwise by which images are turned before all else. With 90 what is at the top comes to the left,
+        so that text that runs down becomes a line.
     resize : {"area", "bilinear"}
         How images are resized: smaller ones by area and larger ones linearly, or all of them as OpenCV does when it is
         not told how, which is what MXNet's original example does.
@@ -26,6 +31,8 @@ class ImageRecipe(Part, frozen=True):
     height: Count = 30
     mean: float = 0.0
     scale: float = 255.0
+    channels: Literal[1, 3] = 1
+    rotate: Literal[0, 90, 180, 270] = 0
     resize: Literal["area", "bilinear"] = "area"
     invert: Literal["auto", "never"] = "auto"
 
@@ -37,3 +44,8 @@ class ImageRecipe(Part, frozen=True):
     def size(self) -> Tuple[Optional[int], int]:
         """Width, if it is fixed, and height."""
         return self.width, self.height
+
+    @property
+    def column_size(self) -> int:
+        """F, the values of an image's column, which is a time step of the network's input."""
+        return self.channels * self.height

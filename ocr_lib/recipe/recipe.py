@@ -49,9 +49,11 @@ class Recipe(Part, frozen=True):
             )
 
     def _check_quantization(self) -> None:
-        """Refuse bits of no layer, and batch normalisation of what is quantized: whole numbers have no room for it."""
+        """Refuse colour, bits of no layer, and batch normalisation of what is quantized, for which there is no room."""
         if self.quantization is None:
             return
+        if self.image.channels != 1:
+            raise ValueError(f"quantization takes grey images, and image.channels is {self.image.channels}")
         unknown = self.quantization.weight_bits.keys() - set(self.layer_names)
         if unknown:
             known = ", ".join(self.layer_names)
@@ -88,7 +90,7 @@ class Recipe(Part, frozen=True):
     def features(self) -> int:
         """Features of each time step that the LSTM layers read."""
         convolutions = self.network.convolutions
-        return (convolutions[-1].filters if convolutions else 1) * self.feature_rows
+        return (convolutions[-1].filters if convolutions else self.image.channels) * self.feature_rows
 
     @property
     def alphabet(self) -> Alphabet:

@@ -145,7 +145,7 @@ class Evaluator:
         self._worst: List[Tuple[float, float, int, Line]] = []
 
     def add(self, name: str, reference: str, reading: Reading, image: np.ndarray) -> None:
-        """Take one image in: its name, what it says, as it was read, and its pixels, (H, W) uint8."""
+        """Take one image in: its name, what it says, as it was read, and its pixels, (H, W) or (H, W, 3) uint8."""
         self._references.append(reference)
         self._texts.append(reading.text)
         self._confidences.append(reading.confidence)
@@ -243,7 +243,7 @@ def _confidence_bin(confidence: float) -> Tuple[float, float]:
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape
+    height, width = image.shape[:2]
     scale = min(_THUMBNAIL[0] / width, _THUMBNAIL[1] / height)
     if scale >= 1:
         return image

@@ -19,8 +19,8 @@ class Character(NamedTuple):
         Its posterior under CTC, from 0 to 1, given that the other characters are right: against any other character, or
         none, in its place.
     x : float
-        Where it is recognized, in pixels from the left edge of the image as it was given. CTC knows no extents of
-        characters.
+        Where it is recognized, in pixels of the image as it was given, from its left edge, or where it is turned from
+        where the line begins. CTC knows no extents of characters.
     """
 
     text: str

@@ -22,7 +22,7 @@ import numpy as np
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import naming
-from ocr_lib.images.inputs import ImageInput, grey_image, is_image, name_of
+from ocr_lib.images.inputs import ImageInput, is_image, load_image, name_of
 from ocr_lib.preparation import Preparation, pad, parts_of_like_width
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading, readings
@@ -72,7 +72,7 @@ class Recognizer(ABC):
         Parameters
         ----------
         images : numpy.ndarray
-            (N, H, W) uint8.
+            (N, H, W) uint8; of a network of three channels (N, 3 H, W), as `ocr_lib.preparation.pad` gives them.
         widths : numpy.ndarray, optional
             (N,) int, of the images without padding; all W when left out. A network of one width has no padding.
 
@@ -109,29 +109,29 @@ class Recognizer(ABC):
             Naming the image that can't be read, is too large or no image.
         """
         if is_image(images) or not isinstance(images, Iterable) or isinstance(images, (AbstractSet, Mapping)):
-            return self.read([self._grey(images, "the image")])[0]
-        return self.read([self._grey(image, f"image {i}") for i, image in enumerate(images)])
+            return self.read([self._loaded(images, "the image")])[0]
+        return self.read([self._loaded(image, f"image {i}") for i, image in enumerate(images)])
 
     def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
-        """Read grey images, each (H, W) uint8 of any size."""
+        """Read images, each (H, W), or in OpenCV's order of colours (H, W, 3), uint8 of any size."""
         found: Dict[int, Reading] = {}
         for indices, probabilities, steps in self._parts(images):
-            widths = [images[index].shape[1] for index in indices]
+            widths = [self.preparation.line_shape(*images[index].shape[:2])[1] for index in indices]
             found.update(zip(indices, readings(probabilities, self.alphabet, self.decode, widths, steps)))
         return [found[index] for index in range(len(images))]
 
     def texts(self, images: Sequence[np.ndarray]) -> List[str]:
-        """Read the texts of grey images alone, without the time that confidences take."""
+        """Read the texts of images alone, without the time that confidences take."""
         found: Dict[int, str] = {}
         for indices, probabilities, _ in self._parts(images):
             found.update(zip(indices, (self.alphabet.decode(labels or []) for labels in self.decode(probabilities))))
         return [found[index] for index in range(len(images))]
 
-    def _grey(self, image: Any, place: str) -> np.ndarray:
+    def _loaded(self, image: Any, place: str) -> np.ndarray:
         with naming(name_of(image, place)):
-            grey = grey_image(image, self._max_pixels)
-            self.preparation.width_of(grey)
-        return grey
+            loaded = load_image(image, self.preparation.rendition, self._max_pixels)
+            self.preparation.width_of(loaded)
+        return loaded
 
     def _parts(self, images: Sequence[np.ndarray]) -> Iterator[Tuple[List[int], np.ndarray, np.ndarray]]:
         """Yield indices of images, the network's output for them (T', N, C), and the time steps of each (N,)."""

@@ -152,7 +152,7 @@ def _character(character: str) -> str:
 
 def _image(line: Line) -> str:
     data = base64.b64encode(_png(line.image)).decode("ascii")
-    height, width = line.image.shape
+    height, width = line.image.shape[:2]
     return f'<img alt="" width="{width}" height="{height}" src="data:image/png;base64,{data}">'
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.images.decode import decode_image
+from ocr_lib.images.pixels import GREY, Rendition
 
 _CONTROLS = ("Cc", "Cs")
 
@@ -56,33 +57,38 @@ class Dataset(ABC):
     def _bytes(self, index: int) -> bytes:
         """Return the bytes of an image file."""
 
-    def read(self, index: int) -> np.ndarray:
+    def read(self, index: int, rendition: Rendition = GREY) -> np.ndarray:
         """Read an image.
+
+        Parameters
+        ----------
+        index : int
+        rendition : Rendition
 
         Returns
         -------
         numpy.ndarray
-            (H, W) uint8, 0 black.
+            (H, W) uint8, 0 black; or with three channels (H, W, 3).
 
         Raises
         ------
         OCRError
             Saying where the image is, if it can't be read.
         """
-        return self._load(index)[1]
+        return self._load(index, rendition)[1]
 
     def read_file(self, index: int) -> bytes:
         """Return the bytes of an image file as they are; like `read` it refuses those that are no image."""
-        return self._load(index)[0]
+        return self._load(index, GREY)[0]
 
     def note(self, place: str, fault: object) -> None:
         """Add to the problems."""
         self.problems.append(f"{place}: {fault}".encode("utf-8", "backslashreplace").decode())
 
-    def _load(self, index: int) -> Tuple[bytes, np.ndarray]:
+    def _load(self, index: int, rendition: Rendition) -> Tuple[bytes, np.ndarray]:
         with naming(self.where(index)):
             data = self._bytes(index)
-            return data, decode_image(data)
+            return data, decode_image(data, rendition)
 
 
 def clean_label(text: str) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.feed.changed_lines import (
+    ALL,
     INK,
     PAPER,
     augmented,
@@ -172,3 +173,25 @@ class TestGreys:
         out = augmented(np.full((32, 300), grey, np.uint8), 1, noise=60).astype(int)
         assert np.count_nonzero(out == grey) > 0.4 * out.size
         assert np.abs(out - grey).max() < 255
+
+
+class TestColour:
+    @pytest.mark.parametrize("effect", [name for name in ALL if name != "noise"])
+    def test_equal_colours_are_changed_as_grey_is(self, effect):
+        grey = printed()
+        for seed in range(10):
+            expected = augmented(grey, seed, **{effect: ALL[effect]})
+            found = augmented(np.dstack([grey] * 3), seed, **{effect: ALL[effect]})
+            np.testing.assert_array_equal(found, np.dstack([expected] * 3))
+
+    def test_what_comes_into_sight_is_paper_of_its_colour(self):
+        image = np.full((32, 100, 3), (90, 200, 150), np.uint8)
+        for seed in range(10):
+            changed = augmented(image, seed, scale=0.1, shear=0.3, shift=3, elastic=2)
+            assert (changed == (90, 200, 150)).all()
+
+    def test_noise_is_of_each_colour(self):
+        image = np.full((32, 100, 3), 128, np.uint8)
+        noise = augmented(image, 3, noise=60).reshape(-1, 3) - 128.0
+        assert noise.std() > 3
+        assert np.abs(np.corrcoef(noise.T) - np.eye(3)).max() < 0.1

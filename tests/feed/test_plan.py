@@ -73,6 +73,10 @@ class TestFonts:
         with pytest.raises(OCRError, match="6 times '7' in a row needs 11 time steps"):
             plan_fonts(toy_recipe(("text.alphabet", "70"), ("text.min_length", 6), ("text.max_length", 6)), FONT)
 
+    def test_are_grey(self):
+        with pytest.raises(OCRError, match=r"^captchas are drawn in grey, and image.channels is 3: leave it at 1$"):
+            plan_fonts(toy_recipe(("image.channels", 3)), FONT)
+
 
 class TestDisk:
     @pytest.fixture
@@ -237,6 +241,17 @@ class TestAnyWidth:
         folder, other = write(tmp_path / "set", TEXTS), write(tmp_path / "other", ["a" * 9])
         with pytest.raises(OCRError, match=r"^1 of 1 samples can't be used.* needs 17 time steps.*gives 15$"):
             self.plan(folder, other, max_problems=1.0)
+
+    def test_upright_images_name_what_turns_them(self, tmp_path, said):
+        folder, other = write(tmp_path / "set", [*TEXTS, "ab"]), write(tmp_path / "other", ["a"])
+        upright = cv2.imencode(".png", np.full((60, 8), 200, np.uint8))[1].tobytes()
+        (folder / f"{COUNT}.png").write_bytes(upright)
+        assert self.plan(folder, other).recipe.training.epoch_size == COUNT
+        (warning,) = said()
+        needed = "needs 2 time steps, and the network gives 1: image.rotate=90 makes text that runs down a line"
+        assert warning.endswith(needed)
+        turned = plan(folder, other, settings=[("image.width", None), ("image.rotate", 90)], max_problems=1.0)
+        assert turned.recipe.training.epoch_size == 1
 
 
 class TestDigest:

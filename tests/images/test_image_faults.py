@@ -210,14 +210,14 @@ def test_a_smaller_limit_holds_before_anything_is_decoded(make, monkeypatch):
     for module, name in (cv2, "imdecode"), (Image, "open"):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was decoded"))
     with pytest.raises(OCRError, match="^the image is larger than 1,000 pixels$"):
-        decode_image(make(), 1000)
+        decode_image(make(), max_pixels=1000)
 
 
 def test_a_limit_counts_pixels():
     data = encoded(SMOOTH, "PNG")
-    assert decode_image(data, SMOOTH.size).shape == SMOOTH.shape
+    assert decode_image(data, max_pixels=SMOOTH.size).shape == SMOOTH.shape
     with pytest.raises(OCRError, match="^the image is larger than 959 pixels$"):
-        decode_image(data, SMOOTH.size - 1)
+        decode_image(data, max_pixels=SMOOTH.size - 1)
 
 
 def test_a_jpeg_of_very_many_scans_is_refused():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.images.decode import decode_image, grey_of_pillow, image_files, read_image
+from ocr_lib.images.decode import decode_image, image_files, read_image, render_pillow
 from ocr_lib.images.file import examine
 from tests.images.encoded_images import NOISE, SMOOTH, encoded, png_chunk
 from tests.images.image_seeds import ANIMATIONS, SEEDS
@@ -37,7 +37,7 @@ def refusal(data):
 def test_files_of_every_kind_are_read_as_pillow_reads_them(image_format):
     for data in SEEDS[image_format]:
         with Image.open(io.BytesIO(data)) as image:
-            as_pillow = grey_of_pillow(image)
+            as_pillow = render_pillow(image)
         found = decode_image(data)
         assert found.shape == as_pillow.shape
         assert np.ptp(found) > 50

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.images.inputs import grey_image, is_image, name_of
+from ocr_lib.images.inputs import is_image, load_image, name_of
 from tests.images.encoded_images import COLOUR_MODES, NOISE, SMOOTH, encoded, pillow_of_mode
 
 PNG = encoded(SMOOTH, "PNG")
@@ -32,7 +32,7 @@ class Upload:
 
 def refusal(given):
     with pytest.raises(OCRError) as caught:
-        grey_image(given)
+        load_image(given)
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
 
@@ -67,7 +67,7 @@ FILES = {
 def test_a_file_in_every_form(path, kind):
     given = FILES[kind](path)
     assert is_image(given)
-    np.testing.assert_array_equal(grey_image(given), SMOOTH)
+    np.testing.assert_array_equal(load_image(given), SMOOTH)
 
 
 def test_open_files(path):
@@ -75,15 +75,15 @@ def test_open_files(path):
         spooled.write(PNG)
         spooled.seek(0)
         for given in file, raw, spooled:
-            np.testing.assert_array_equal(grey_image(given), SMOOTH)
+            np.testing.assert_array_equal(load_image(given), SMOOTH)
         file.seek(0)
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            np.testing.assert_array_equal(grey_image(mapped), SMOOTH)
+            np.testing.assert_array_equal(load_image(mapped), SMOOTH)
 
 
 @pytest.mark.parametrize("mode", COLOUR_MODES)
 def test_images_of_pillow_of_every_mode(mode):
-    np.testing.assert_allclose(grey_image(pillow_of_mode(SMOOTH, mode)), SMOOTH, rtol=0, atol=1)
+    np.testing.assert_allclose(load_image(pillow_of_mode(SMOOTH, mode)), SMOOTH, rtol=0, atol=1)
 
 
 @pytest.mark.parametrize("mode", ["LA", "La", "RGBA", "RGBa"])
@@ -92,7 +92,7 @@ def test_opacity_of_pillow_shows_white_paper(mode):
     image = Image.merge("LA", [Image.fromarray(SMOOTH), opacity])
     for step in {"RGBa": ["RGBA", "RGBa"]}.get(mode, [mode]):
         image = image.convert(step)
-    grey = grey_image(image)
+    grey = load_image(image)
     assert (grey[:12] == 255).all()
     np.testing.assert_array_equal(grey[12:], SMOOTH[12:])
 
@@ -101,17 +101,17 @@ def test_a_palette_of_pillow_with_opacity():
     image = Image.new("PA", (3, 1))
     image.putpalette([5, 5, 5, 9, 9, 9])
     image.putdata([(0, 0), (0, 255), (1, 255)])
-    assert grey_image(image).tolist() == [[255, 5, 9]]
+    assert load_image(image).tolist() == [[255, 5, 9]]
 
 
 def test_a_bilevel_image_of_pillow():
-    assert grey_image(Image.fromarray(SMOOTH > 128)).tolist() == np.where(SMOOTH > 128, 255, 0).tolist()
+    assert load_image(Image.fromarray(SMOOTH > 128)).tolist() == np.where(SMOOTH > 128, 255, 0).tolist()
 
 
 def test_numbers_of_pillow_that_are_no_greys():
     numbers = np.float32([[np.nan, -np.inf, np.inf, -3, 300, 77.4]])
-    assert grey_image(Image.fromarray(numbers)).tolist() == [[0, 0, 255, 0, 255, 77]]
-    assert grey_image(Image.fromarray(np.int32([[-5, 70000, 257]]))).tolist() == [[0, 255, 1]]
+    assert load_image(Image.fromarray(numbers)).tolist() == [[0, 0, 255, 0, 255, 77]]
+    assert load_image(Image.fromarray(np.int32([[-5, 70000, 257]]))).tolist() == [[0, 255, 1]]
 
 
 def test_a_cut_off_file_opened_by_pillow():
@@ -123,7 +123,7 @@ def test_arrays_are_what_a_file_of_them_is(channels):
     array = {None: BGRA[..., 0], 1: BGRA[..., :1], 3: BGRA[..., :3], 4: BGRA}[channels]
     done, data = cv2.imencode(".png", array)
     assert done
-    np.testing.assert_allclose(grey_image(array), grey_image(data.tobytes()), rtol=0, atol=1)
+    np.testing.assert_allclose(load_image(array), load_image(data.tobytes()), rtol=0, atol=1)
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (5, 5, 2), (5, 5, 5), (1, 5, 5, 3), (0, 5), (5, 0, 3), (5, 5, 0)])
@@ -157,7 +157,7 @@ def test_files_that_can_not_be_read(path, tmp_path):
     assert refusal(io.BytesIO()) == "the file is empty"
     assert refusal("a\0b") == "embedded null byte"
     with pytest.raises(FileNotFoundError):
-        grey_image(tmp_path / "missing.png")
+        load_image(tmp_path / "missing.png")
 
 
 SIZED = [*[encoded(SMOOTH, kind) for kind in ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF")], SMOOTH, BGRA]
@@ -166,9 +166,9 @@ SIZED = [*[encoded(SMOOTH, kind) for kind in ("PNG", "JPEG", "BMP", "TIFF", "WEB
 @pytest.mark.parametrize("given", [*SIZED, Image.fromarray(SMOOTH), io.BytesIO(PNG)])
 def test_a_limit_holds_for_all(given):
     with pytest.raises(OCRError, match="^the image is larger than 959 pixels$"):
-        grey_image(given, SMOOTH.size - 1)
+        load_image(given, max_pixels=SMOOTH.size - 1)
     if not isinstance(given, io.BytesIO):
-        assert grey_image(given, SMOOTH.size).shape == SMOOTH.shape
+        assert load_image(given, max_pixels=SMOOTH.size).shape == SMOOTH.shape
 
 
 def test_names(path):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from ocr_lib.images.decode import decode_image, grey_of, grey_of_pillow
+from ocr_lib.images.decode import decode_image, render_pillow
 from ocr_lib.images.orientation import orientation_of, upright
+from ocr_lib.images.pixels import render
 from tests.images.encoded_images import encoded, png_of, tiff, turned
 
 CORNER = np.full((16, 40, 4), 255, np.uint8)
@@ -35,7 +36,7 @@ def test_every_format_is_turned_as_pillow_turns_it(way, orientation):
     data = WAYS[way](turned(orientation))
     with Image.open(io.BytesIO(data)) as image:
         expected = np.asarray(ImageOps.exif_transpose(image).convert("L"))
-        as_pillow = grey_of_pillow(image)
+        as_pillow = render_pillow(image)
     found = decode_image(data)
     assert found.shape == as_pillow.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=0, atol=20)
@@ -77,7 +78,7 @@ class TestOpacity:
 
     def test_ink_is_blended_over_white(self):
         pixels, expected = self.all_pairs()
-        np.testing.assert_allclose(grey_of(pixels), expected, rtol=0, atol=0.5 + 1e-9)
+        np.testing.assert_allclose(render(pixels), expected, rtol=0, atol=0.5 + 1e-9)
 
     @pytest.mark.parametrize("write", [png_of, lambda pixels: encoded(pixels, "WEBP", lossless=True, exact=True), tiff])
     def test_every_format_is_blended(self, write):
@@ -92,4 +93,4 @@ class TestOpacity:
     def test_opaque_images_are_what_opencv_makes_grey(self):
         pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
         opaque = np.dstack([pixels, np.full((20, 30), 255, np.uint8)])
-        np.testing.assert_array_equal(grey_of(opaque), grey_of(pixels))
+        np.testing.assert_array_equal(render(opaque), render(pixels))
