@@ -7,8 +7,9 @@ import numpy as np
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import N, Shrinkage, least_size, shrunk
-from ocr_lib.images.decode import PAPER, dark_on_light, fit
+from ocr_lib.images.decode import PAPER, fit
 from ocr_lib.images.pixels import Rendition, with_channels
+from ocr_lib.images.polarity import dark_on_light
 
 if TYPE_CHECKING:
     from ocr_lib.recipe.recipe import Recipe
@@ -69,7 +70,9 @@ class Preparation(NamedTuple):
             If it is so wide that it can't be a line of text.
         """
         image = with_channels(self.turned(image), self.channels)
-        return self.resized(image if self.invert == "never" else dark_on_light(image))
+        if self.invert != "never":
+            image = cv2.bitwise_not(image) if self.invert == "always" else dark_on_light(image)
+        return self.resized(image)
 
     def turned(self, image: np.ndarray) -> np.ndarray:
         """Turn an image such that its text is a line."""

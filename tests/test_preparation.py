@@ -8,18 +8,19 @@ from hypothesis import strategies as st
 
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import Shrinkage, shrunk
-from ocr_lib.images.decode import dark_on_light, fit
+from ocr_lib.images.decode import fit
+from ocr_lib.images.polarity import dark_on_light
 from ocr_lib.preparation import MAX_WIDTH, Preparation, pad, parts_of_like_width
 from ocr_lib.recipe.settings import load_preset, override
 
 POOLS = (Shrinkage(0, 4), Shrinkage(2, 2))  # leave something of 16 columns
 ORIGINAL = {"resize": "bilinear", "invert": "never"}
-HOW = [{}, ORIGINAL, {"resize": "bilinear"}, {"invert": "never"}]
+HOW = [{}, ORIGINAL, {"resize": "bilinear"}, {"invert": "never"}, {"invert": "always"}]
 
 
 def prepared_by_hand(image, size, resize="area", invert="auto"):
     """Return the image inverted, if it is to be, and resized."""
-    image = dark_on_light(image) if invert == "auto" else image
+    image = {"auto": dark_on_light, "never": lambda image: image, "always": cv2.bitwise_not}[invert](image)
     return cv2.resize(image, size) if resize == "bilinear" else fit(image, size)
 
 
@@ -49,12 +50,16 @@ class TestAnyWidth:
     @pytest.mark.parametrize("shape, width", [((60, 160), 80), ((30, 80), 80), ((7, 33), 141), ((64, 9), 4)])
     def test_cases(self, shape, width):
         image = noise(*shape, 140)
-        prepared = Preparation((None, 30)).prepare(image)
+        prepared = Preparation((None, 30), invert="never").prepare(image)
         np.testing.assert_array_equal(prepared, fit(image, (width, 30)))
 
     def test_light_text_on_dark_paper_is_inverted_unless_it_is_never(self):
         image = noise(20, 70, 0, 100)
-        np.testing.assert_array_equal(Preparation((None, 10)).prepare(image), fit(255 - image, (35, 10)))
+        image[5:15, 5:20] = 180
+        for invert in "auto", "always":
+            prepared = Preparation((None, 10), invert=invert).prepare(image)
+            np.testing.assert_array_equal(prepared, fit(255 - image, (35, 10)))
+        np.testing.assert_array_equal(Preparation((None, 10), invert="always").prepare(255 - image), fit(image, (35, 10)))
         original = Preparation((None, 10), **ORIGINAL).prepare(image)
         np.testing.assert_array_equal(original, cv2.resize(image, (35, 10)))
 

@@ -11,7 +11,7 @@ from ocr_lib.images.c_stderr import silent_c_stderr
 from ocr_lib.images.file import IMAGE_SUFFIXES, ImageFile, examine
 from ocr_lib.images.orientation import upright
 from ocr_lib.images.pillow import open_gif, pixels_of
-from ocr_lib.images.pixels import GREY, Rendition, render, with_channels
+from ocr_lib.images.pixels import GREY, Rendition, render
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -128,12 +128,6 @@ def fit(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
     """
     shrinks = image.shape[1] >= size[0] and image.shape[0] >= size[1]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def dark_on_light(image: np.ndarray) -> np.ndarray:
-    """Return the image with dark text on light paper: inverted if most of it is dark."""
-    grey = with_channels(image, 1)
-    return 255 - image if 2 * np.count_nonzero(grey < 128) > grey.size else image
 
 
 def normalise(images: np.ndarray, mean: float, scale: float, widths: Optional[np.ndarray] = None) -> np.ndarray:

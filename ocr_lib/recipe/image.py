@@ -23,8 +23,9 @@ class ImageRecipe(Part, frozen=True):
     resize : {"area", "bilinear"}
         How images are resized: smaller ones by area and larger ones linearly, or all of them as OpenCV does when it is
         not told how, which is what MXNet's original example does.
-    invert : {"auto", "never"}
-        Whether images are inverted that are mostly dark.
+    invert : {"auto", "never", "always"}
+        Whether images are inverted: those whose ink is lighter than their paper, as `ocr_lib.images.polarity` finds it,
+        in colour by luminance; or none; or all.
     """
 
     width: Optional[Count] = 80
@@ -34,7 +35,7 @@ class ImageRecipe(Part, frozen=True):
     channels: Literal[1, 3] = 1
     rotate: Literal[0, 90, 180, 270] = 0
     resize: Literal["area", "bilinear"] = "area"
-    invert: Literal["auto", "never"] = "auto"
+    invert: Literal["auto", "never", "always"] = "auto"
 
     def __post_init__(self) -> None:
         if self.scale == 0:

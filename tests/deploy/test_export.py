@@ -152,7 +152,7 @@ class TestMetadata:
         as_json = json.loads(found["recipe"])
         assert as_json["name"] == "marks"
         sizes = {"width": WIDTH, "height": HEIGHT, "mean": 255.0, "scale": -255.0}
-        assert as_json["image"] == {**sizes, "resize": "area", "invert": "auto"}
+        assert as_json["image"] == {**sizes, "channels": 1, "rotate": 0, "resize": "area", "invert": "auto"}
         predictor = Predictor(data)
         assert predictor.metadata._asdict() == {key: found[key] for key in predictor.metadata._fields}
         assert predictor.alphabet == Alphabet(LETTERS)
@@ -174,7 +174,7 @@ class TestMetadata:
         assert properties(random_model(small_recipe(), random_images(2)))["precision"] == "int8"
 
     @pytest.mark.parametrize("resize", ["area", "bilinear"])
-    @pytest.mark.parametrize("invert", ["auto", "never"])
+    @pytest.mark.parametrize("invert", ["auto", "never", "always"])
     def test_says_how_images_are_prepared(self, resize, invert):
         data = random_model(small_recipe(("image.resize", resize), ("image.invert", invert)))
         assert Predictor(data).preparation == Preparation((WIDTH, HEIGHT), (), resize, invert)

@@ -8,7 +8,8 @@ import pytest
 
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.disk import DiskSource, Subset, hold_out
-from ocr_lib.images.decode import dark_on_light, fit
+from ocr_lib.images.decode import fit
+from ocr_lib.images.polarity import dark_on_light
 from ocr_lib.sets.dataset import open_dataset
 from tests.toy import toy_recipe
 
@@ -27,11 +28,12 @@ def subset(dataset, indices):
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """Return labelled noise: images of several sizes, every other one light on dark."""
+    """Return labelled noise with a blot of ink: images of several sizes, every other one light on dark."""
     folder = tmp_path_factory.mktemp("set")
     generator = np.random.default_rng(0)
     for index in range(COUNT):
-        image = generator.integers(100, 256, (10 + index, 25 + 3 * index), np.uint8)
+        image = generator.integers(200, 256, (10 + index, 25 + 3 * index), np.uint8)
+        image[2:6, 3:13] = generator.integers(0, 50, (4, 10), np.uint8)
         cv2.imwrite(str(folder / f"{index}.png"), image if index % 2 else 255 - image)
     lines = (f"{index}.png\t{text_of(index)}\n" for index in range(COUNT))
     (folder / "labels.tsv").write_text("".join(lines))

@@ -7,7 +7,8 @@ import pytest
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.samples import load_samples
 from ocr_lib.feed.source import CaptchaSource
-from ocr_lib.images.decode import dark_on_light, fit
+from ocr_lib.images.decode import fit
+from ocr_lib.images.polarity import dark_on_light
 from ocr_lib.preparation import Preparation
 from tests.toy import toy_recipe
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ocr_lib.images.decode import dark_on_light, decode_image, fit, normalise, read_image
+from ocr_lib.images.decode import decode_image, fit, normalise, read_image
 from tests.images.encoded_images import NOISE, SMOOTH, encoded, png_chunk
 
 
@@ -131,11 +131,6 @@ def test_fit_averages_where_it_shrinks():
 
 def test_fit_leaves_an_image_of_that_size_alone():
     assert fit(NOISE[..., 0], (40, 24)).tolist() == NOISE[..., 0].tolist()
-
-
-def test_dark_on_light_turns_dark_paper_light():
-    np.testing.assert_array_equal(dark_on_light(SMOOTH), SMOOTH)
-    np.testing.assert_array_equal(dark_on_light(255 - SMOOTH), SMOOTH)
 
 
 @settings(deadline=None)
