@@ -127,8 +127,8 @@ def images(folder: Path, image_format: str) -> Kind:
     from tests.images.image_seeds import ANIMATIONS, SEEDS
 
     mutate = {"PNG": mutated_png, "TIFF": mutated_tiff}.get(image_format, mutated_image)
-    refused = [ANIMATIONS[image_format]] if image_format in ANIMATIONS else []
-    return Kind(SEEDS[image_format], decode_image, lambda seeds, generator: mutate([*seeds, *refused], generator))
+    animations = [ANIMATIONS[image_format]] if image_format in ANIMATIONS else []
+    return Kind([*SEEDS[image_format], *animations], decode_image, mutate)
 
 
 KINDS = {

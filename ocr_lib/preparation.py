@@ -29,7 +29,7 @@ class Preparation(NamedTuple):
         Width and height in pixels. Without a width, images keep their aspect ratio.
     shrinkage : tuple of Shrinkage
         What the network does to columns.
-    resize, invert, rotate, channels
+    resize, invert, rotate, channels, frame
         As in a recipe's `image`.
     """
 
@@ -39,17 +39,26 @@ class Preparation(NamedTuple):
     invert: str = "auto"
     rotate: int = 0
     channels: int = 1
+    frame: str = "last"
 
     @classmethod
     def of(cls, recipe: "Recipe") -> "Preparation":
         """Return what the network of a recipe wants."""
         image = recipe.image
-        return cls(image.size, recipe.network.shrinkage(0), image.resize, image.invert, image.rotate, image.channels)
+        return cls(
+            image.size,
+            recipe.network.shrinkage(0),
+            image.resize,
+            image.invert,
+            image.rotate,
+            image.channels,
+            image.frame,
+        )
 
     @property
     def rendition(self) -> Rendition:
         """As what pixels images are to be read."""
-        return Rendition(self.channels)
+        return Rendition(self.channels, self.frame)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Bring an image to what the network reads.

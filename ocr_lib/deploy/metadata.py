@@ -14,7 +14,7 @@ from ocr_lib.preparation import Preparation
 
 FORMAT = "lstm-ocr onnx 2"
 _OLD_FORMAT = "ocr-lib onnx 1"
-_PREPARED = ("resize", "invert", "rotate", "channels")
+_PREPARED = ("resize", "invert", "rotate", "channels", "frame")
 _NO_DIGEST = b"0" * 64
 
 

@@ -10,7 +10,7 @@ from ocr_lib.errors import OCRError, naming
 from ocr_lib.images.c_stderr import silent_c_stderr
 from ocr_lib.images.file import IMAGE_SUFFIXES, ImageFile, examine
 from ocr_lib.images.orientation import upright
-from ocr_lib.images.pillow import open_gif, pixels_of
+from ocr_lib.images.pillow import frames_of, pixels_of
 from ocr_lib.images.pixels import GREY, Rendition, render
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_image(path: Path, rendition: Rendition = GREY) -> np.ndarray:
 
 
 def decode_image(data: bytes, rendition: Rendition = GREY, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode the bytes of an image file, turned as its EXIF data asks; transparent pixels show white paper.
+    """Decode the bytes of an image file, turned as its EXIF data asks, and as `render` does.
 
     Parameters
     ----------
@@ -64,20 +64,18 @@ def decode_image(data: bytes, rendition: Rendition = GREY, max_pixels: int = MAX
     Raises
     ------
     OCRError
-        If it is empty, of a format that is not accepted, cut off or damaged, an animation, or too large.
+        If it is empty, of a format that is not accepted, cut off or damaged, or too large.
     """
     file = examine(data)
     max_pixels = min(max_pixels, MAX_PIXELS)
     check_size(file.width * file.height, max_pixels)
-    if file.format == "GIF":
-        return render_pillow(open_gif(data), rendition, max_pixels)
-    image = _transparent(data, file, rendition) if file.may_be_transparent else None
-    if image is None:
-        image = _decode(data, cv2.IMREAD_GRAYSCALE if rendition.channels == 1 else cv2.IMREAD_COLOR)
-    if image is None:
-        raise OCRError("no image that OpenCV can read, or a damaged one")
+    if file.frames is not None:
+        check_size(file.width * file.height * file.frames, MAX_PIXELS)
+        return _blended(data, file, rendition)
+    image = _decode(data, file, rendition.channels)
     check_size(image.shape[0] * image.shape[1], max_pixels)
-    return upright(image, file.orientation)
+    is_premultiplied = file.format == "TIFF" and image.dtype == np.uint8  # by libtiff
+    return upright(render(image, rendition.channels, file.white, is_premultiplied), file.orientation)
 
 
 def check_size(pixels: int, max_pixels: int) -> None:
@@ -87,7 +85,7 @@ def check_size(pixels: int, max_pixels: int) -> None:
 
 
 def render_pillow(image: "Image", rendition: Rendition = GREY, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Make an image of Pillow an array, as the file that it was opened from would be.
+    """Make an image of Pillow an array, as the file that it was opened from would be; of an animation, as it stands.
 
     Parameters
     ----------
@@ -153,16 +151,28 @@ def normalise(images: np.ndarray, mean: float, scale: float, widths: Optional[np
     return columns
 
 
-def _transparent(data: bytes, file: ImageFile, rendition: Rendition) -> Optional[np.ndarray]:
-    """Decode an image that has opacity; None if it has none after all."""
-    colour = _decode(data, cv2.IMREAD_UNCHANGED)
-    if colour is None or colour.shape[2:] != (4,) or colour.dtype not in (np.uint8, np.uint16):
-        return None
-    is_premultiplied = file.format == "TIFF" and colour.dtype == np.uint8  # by libtiff
-    return render(colour, rendition.channels, is_premultiplied)
+def _blended(data: bytes, file: ImageFile, rendition: Rendition) -> np.ndarray:
+    """Return a frame of an animation, or the mean of all."""
+    total, count = np.zeros(1), 0
+    for frame in frames_of(data, file.format, rendition.frame):
+        total, count = total + render(frame, rendition.channels), count + 1
+    return np.rint(total / count).astype(np.uint8)
 
 
-def _decode(data: bytes, flags: int) -> Optional[np.ndarray]:
+def _decode(data: bytes, file: ImageFile, channels: int) -> np.ndarray:
+    """Decode an image of any depth: with opacity if it has some, and otherwise grey or in colour."""
+    image = _decoded(data, cv2.IMREAD_UNCHANGED) if file.may_be_transparent else None
+    if image is None or image.shape[2:] != (4,):
+        colours = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+        image = _decoded(data, colours | cv2.IMREAD_ANYDEPTH)
+    if image is None:
+        raise OCRError("no image that OpenCV can read, or a damaged one")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise OCRError(f"its pixels are {image.dtype}: save it as PNG, of 8 or 16 bits")
+    return image
+
+
+def _decoded(data: bytes, flags: int) -> Optional[np.ndarray]:
     try:
         with silent_c_stderr:
             return cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)

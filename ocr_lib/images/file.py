@@ -6,7 +6,7 @@ Decoders see only what is accepted here, by its first bytes; a file's name does 
 import re
 import struct
 import zlib
-from typing import Callable, Iterator, NamedTuple, Tuple
+from typing import Callable, Iterator, NamedTuple, Optional, Tuple
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.orientation import UPRIGHT, first_directory, orientation_of
@@ -24,7 +24,8 @@ _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLES = 256, 257, 277
 _WEBP_ANIMATION = 0x02
 _GIF_EXTENSION, _GIF_FRAME, _GIF_END = b"!,;"
 _PNM_SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
-_PNM_SIZE = re.compile(rb"P[1-6]%b(\d{1,9})%b(\d{1,9})[\s#]" % (_PNM_SPACE, _PNM_SPACE))
+_PNM_SIZE = re.compile(rb"P[14]%b(\d{1,9})%b(\d{1,9})[\s#]" % (_PNM_SPACE, _PNM_SPACE))
+_PNM_RANGE = re.compile(rb"P[2356]%b(\d{1,9})%b(\d{1,9})%b(\d{1,5})[\s#]" % (_PNM_SPACE, _PNM_SPACE, _PNM_SPACE))
 
 
 class ImageFile(NamedTuple):
@@ -39,6 +40,10 @@ class ImageFile(NamedTuple):
     orientation : int
         How the decoded image is to be turned yet, as EXIF has it.
     may_be_transparent : bool
+    white : int, optional
+        The value that means white, where the file states it.
+    frames : int, optional
+        How many there are, of a GIF or an animation, which Pillow reads.
     """
 
     format: str
@@ -46,6 +51,8 @@ class ImageFile(NamedTuple):
     height: int
     orientation: int = UPRIGHT
     may_be_transparent: bool = False
+    white: Optional[int] = None
+    frames: Optional[int] = None
 
 
 class Format(NamedTuple):
@@ -91,7 +98,7 @@ def examine(data: bytes) -> ImageFile:
     Raises
     ------
     OCRError
-        If it is empty, of a format that is not accepted, an animation, cut off or damaged. Not all damage can be seen.
+        If it is empty, of a format that is not accepted, cut off or damaged. Not all damage can be seen.
     """
     if not data:
         raise OCRError("the file is empty")
@@ -108,22 +115,18 @@ def _damaged() -> OCRError:
     return OCRError("the image is cut off or damaged")
 
 
-def _animation() -> OCRError:
-    return OCRError("an animation: save the frame that is to be read as PNG")
-
-
 def _png(data: bytes) -> ImageFile:
     kind, width, height, _, colours = struct.unpack_from(">4sIIBB", data, len(_PNG_START) + 4)
     if kind != b"IHDR":
         raise _damaged()
-    orientation, may_be_transparent = UPRIGHT, colours in _PNG_WITH_OPACITY
+    orientation, may_be_transparent, frames = UPRIGHT, colours in _PNG_WITH_OPACITY, None
     for name, content in _png_chunks(data):
         if name == b"acTL":
-            raise _animation()
+            (frames,) = struct.unpack_from(">I", content)
         if name == b"eXIf":
             orientation = orientation_of(content)
         may_be_transparent |= name == b"tRNS"
-    return ImageFile("PNG", width, height, orientation, may_be_transparent)
+    return ImageFile("PNG", width, height, orientation, may_be_transparent, frames=frames)
 
 
 def _png_chunks(data: bytes) -> Iterator[Tuple[bytes, bytes]]:
@@ -194,27 +197,32 @@ def _webp(data: bytes) -> ImageFile:
         return ImageFile("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, UPRIGHT, bool(bits >> 28 & 1))
     if kind != b"VP8X":
         raise _damaged()
-    if data[20] & _WEBP_ANIMATION:
-        raise _animation()
     width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-    return ImageFile("WebP", width, height, _webp_orientation(data), may_be_transparent=True)
+    orientation, frames = UPRIGHT, 0
+    for name, content in _webp_chunks(data):
+        frames += name == b"ANMF"
+        if name == b"EXIF":
+            orientation = orientation_of(content)
+    is_animated = data[20] & _WEBP_ANIMATION
+    return ImageFile("WebP", width, height, orientation, True, frames=frames if is_animated else None)
 
 
-def _webp_orientation(data: bytes) -> int:
+def _webp_chunks(data: bytes) -> Iterator[Tuple[bytes, bytes]]:
     position = 12
     while position + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, position)
-        if name == b"EXIF":
-            return orientation_of(data[position + 8 : position + 8 + size])
+        yield name, data[position + 8 : position + 8 + size] if name == b"EXIF" else b""
         position += 8 + size + size % 2
-    return UPRIGHT
 
 
 def _pnm(data: bytes) -> ImageFile:
-    size = _PNM_SIZE.match(data)
-    if size is None:
+    found = _PNM_SIZE.match(data) or _PNM_RANGE.match(data)
+    if found is None:
         raise _damaged()
-    return ImageFile("PNM", int(size[1]), int(size[2]))
+    width, height, *white = map(int, found.groups())
+    if white == [0]:
+        raise _damaged()
+    return ImageFile("PNM", width, height, white=white[0] if white else None)
 
 
 def _gif(data: bytes) -> ImageFile:
@@ -232,9 +240,7 @@ def _gif(data: bytes) -> ImageFile:
         while data[position]:  # the length of a block; 0 ends them
             position += 1 + data[position]
         position += 1
-    if frames > 1:
-        raise _animation()
-    return ImageFile("GIF", width, height)
+    return ImageFile("GIF", width, height, frames=frames)
 
 
 def _gif_palette_bytes(flags: int) -> int:

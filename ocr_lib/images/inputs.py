@@ -41,8 +41,8 @@ def load_image(given: ImageInput, rendition: Rendition = GREY, max_pixels: int =
     Parameters
     ----------
     given : str, os.PathLike, bytes, bytearray, memoryview, binary file, PIL.Image.Image or numpy.ndarray
-        The path of a file, what it holds, or the open file; or an array of uint8: grey (H, W) or (H, W, 1), or in
-        OpenCV's order of colours (H, W, 3), or with opacity (H, W, 4).
+        The path of a file, what it holds, or the open file; or an array of uint8 or uint16: grey (H, W) or (H, W, 1),
+        or in OpenCV's order of colours (H, W, 3), or with opacity (H, W, 4).
     rendition : Rendition
     max_pixels : int
         Images with more are refused, and so are files of more than `MAX_PIXELS`.
@@ -50,7 +50,7 @@ def load_image(given: ImageInput, rendition: Rendition = GREY, max_pixels: int =
     Returns
     -------
     numpy.ndarray
-        (H, W) uint8, 0 black; or with three channels (H, W, 3). Transparent pixels show white paper.
+        (H, W) uint8, 0 black; or with three channels (H, W, 3). As `ocr_lib.images.pixels.render` makes it.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def load_image(given: ImageInput, rendition: Rendition = GREY, max_pixels: int =
 
 def _rendered_array(array: np.ndarray, rendition: Rendition, max_pixels: int) -> np.ndarray:
     fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
-    if array.dtype != np.uint8 or array.size == 0 or not fits:
-        raise OCRError(f"an array of {array.dtype} of the shape {array.shape}; it takes uint8 of {_SHAPES}")
+    if array.dtype not in (np.uint8, np.uint16) or array.size == 0 or not fits:
+        raise OCRError(f"an array of {array.dtype} of the shape {array.shape}; it takes uint8 or uint16 of {_SHAPES}")
     check_size(array.shape[0] * array.shape[1], max_pixels)
     return render(array, rendition.channels)
 

@@ -1,8 +1,9 @@
-"""Pillow's images as arrays. Pillow itself is imported where a GIF is read, and not before."""
+"""Pillow's images as arrays. Pillow itself is imported where a GIF or an animation is read, and not before."""
 
+import contextlib
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Iterator
 
 import numpy as np
 
@@ -22,8 +23,20 @@ def is_pillow(image: Any) -> bool:
     return module is not None and isinstance(image, module.Image)
 
 
-def open_gif(data: bytes) -> "Image":
-    """Open a GIF.
+def frames_of(data: bytes, image_format: str, frame: str) -> Iterator[np.ndarray]:
+    """Yield frames of an animation, or the image of a GIF that is none.
+
+    Parameters
+    ----------
+    data : bytes
+    image_format : {"GIF", "PNG", "WebP"}
+    frame : {"first", "last", "blend"}
+        Which: one of them, or all.
+
+    Yields
+    ------
+    numpy.ndarray
+        As `pixels_of` returns it.
 
     Raises
     ------
@@ -33,15 +46,27 @@ def open_gif(data: bytes) -> "Image":
     try:
         from PIL import Image
     except ImportError as error:
-        raise OCRError("GIF is read with Pillow: pip install Pillow, or save it as PNG") from error
+        raise OCRError("GIF and animations are read with Pillow: pip install Pillow, or save it as PNG") from error
+    with _whole():
+        image = Image.open(io.BytesIO(data), formats=[image_format.upper()])
+        # What programs show that know no animations is not one of the frames.
+        first, last = int(bool(image.info.get("default_image"))), getattr(image, "n_frames", 1) - 1
+    for number in {"first": [first], "last": [last], "blend": range(first, last + 1)}[frame]:
+        with _whole():
+            image.seek(number)
+        yield pixels_of(image)
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
     try:
-        return Image.open(io.BytesIO(data), formats=["GIF"])
+        yield
     except Exception as error:  # Pillow has an exception for each of the ways to be damaged
         raise OCRError("the image is cut off or damaged") from error
 
 
 def pixels_of(image: "Image") -> np.ndarray:
-    """Return the pixels of an image of any mode, turned as its EXIF data asks.
+    """Return the pixels of an image of any mode, of an animation its present frame, turned as its EXIF data asks.
 
     Values of mode I are taken for 16 bits, as which Pillow opens files of 16 bits, and those of mode F for 0 to 255.
 
@@ -55,10 +80,8 @@ def pixels_of(image: "Image") -> np.ndarray:
     OCRError
         If it comes from a file that is damaged, or is of a mode that Pillow can't convert.
     """
-    try:
+    with _whole():
         image.load()
-    except Exception as error:
-        raise OCRError("the image is cut off or damaged") from error
     return upright(_pixels(image), orientation_of(image.info.get("exif", b"")))
 
 

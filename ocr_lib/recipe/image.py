@@ -17,6 +17,8 @@ class ImageRecipe(Part, frozen=True):
         Grey values enter the network as ``(grey - mean) / scale``, 0 being black and 255 white.
     channels : {1, 3}
         Grey, or blue, green and red.
+    frame : {"first", "last", "blend"}
+        Of an animation what is read: a frame, or the mean of all.
     rotate : {0, 90, 180, 270}
         Degrees anticlockwise by which images are turned before all else. With 90 what is at the top comes to the left,
         so that text that runs down becomes a line.
@@ -33,6 +35,7 @@ class ImageRecipe(Part, frozen=True):
     mean: float = 0.0
     scale: float = 255.0
     channels: Literal[1, 3] = 1
+    frame: Literal["first", "last", "blend"] = "last"
     rotate: Literal[0, 90, 180, 270] = 0
     resize: Literal["area", "bilinear"] = "area"
     invert: Literal["auto", "never", "always"] = "auto"

@@ -12,6 +12,7 @@ from ocr_lib.deploy.export import export_onnx
 from ocr_lib.deploy.metadata import Metadata
 from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 from ocr_lib.net.reader import Reader
+from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.settings import encode_json, override
 from tests.deploy.models import smooth_weights, weights_of
 from tests.deploy.test_damaged_models import with_properties
@@ -122,7 +123,7 @@ class TestFilesExportedBefore:
     def test_preparation(self):
         recipe = self.old_json(line_recipe(width=40, **OLD_NETWORK))
         preparation = Metadata("ab", recipe, "fp32", "MIT").preparation
-        assert preparation == ((40, 13), ((0, 2), (0, 3)), "area", "auto")
+        assert preparation == Preparation((40, 13), ((0, 2), (0, 3)), "area", "auto")
         assert preparation.steps(np.array([40, 11])).tolist() == [6, 1]
 
     def test_read_as_ever(self):

@@ -152,7 +152,14 @@ class TestMetadata:
         as_json = json.loads(found["recipe"])
         assert as_json["name"] == "marks"
         sizes = {"width": WIDTH, "height": HEIGHT, "mean": 255.0, "scale": -255.0}
-        assert as_json["image"] == {**sizes, "channels": 1, "rotate": 0, "resize": "area", "invert": "auto"}
+        assert as_json["image"] == {
+            **sizes,
+            "channels": 1,
+            "frame": "last",
+            "rotate": 0,
+            "resize": "area",
+            "invert": "auto",
+        }
         predictor = Predictor(data)
         assert predictor.metadata._asdict() == {key: found[key] for key in predictor.metadata._fields}
         assert predictor.alphabet == Alphabet(LETTERS)

@@ -12,6 +12,7 @@ from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import decode_image, image_files, read_image, render_pillow
 from ocr_lib.images.file import examine
+from ocr_lib.images.pixels import Rendition
 from tests.images.encoded_images import NOISE, SMOOTH, encoded, png_chunk
 from tests.images.image_seeds import ANIMATIONS, SEEDS
 
@@ -110,18 +111,61 @@ def test_a_folder_has_the_files_that_may_be_read(tmp_path):
     assert [path.name for path in image_files(tmp_path)] == names
 
 
+def animation(image_format, frames, **options):
+    first, *more = map(Image.fromarray, frames)
+    return encoded(first, image_format, save_all=True, append_images=more, duration=100, **options)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "image_format, options", [("GIF", {}), ("PNG", {}), ("PNG", {"default_image": True}), ("WEBP", {"lossless": True})]
+)
+def test_the_frame_of_an_animation_that_is_asked_for(image_format, options, channels):
+    texts = [np.roll(SMOOTH, 5 * shift, axis=1) for shift in range(3)]
+    other = [255 - SMOOTH] if options.get("default_image") else []
+    data = animation(image_format, [*other, *texts], **options)
+    for frame, expected in ("first", texts[0]), ("last", texts[2]), ("blend", np.rint(np.mean(texts, axis=0))):
+        image = decode_image(data, Rendition(channels, frame))
+        expected = expected if channels == 1 else np.dstack([expected] * 3)
+        np.testing.assert_allclose(image, expected, rtol=0, atol=1)
+    np.testing.assert_array_equal(decode_image(data), decode_image(data, Rendition(1, "last")))
+
+
+def test_of_a_still_image_any_frame_is_the_same():
+    for data in SEEDS["GIF"][0], SEEDS["PNG"][0], SEEDS["WebP"][0]:
+        for frame in "first", "blend":
+            np.testing.assert_array_equal(decode_image(data, Rendition(1, frame)), decode_image(data))
+
+
+def test_an_image_of_pillow_is_the_frame_at_which_it_stands():
+    with Image.open(io.BytesIO(ANIMATIONS["GIF"])) as image:
+        image.seek(1)
+        assert render_pillow(image).tolist() != decode_image(ANIMATIONS["GIF"]).tolist()
+        image.seek(2)
+        assert render_pillow(image).tolist() == decode_image(ANIMATIONS["GIF"]).tolist()
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
+def test_all_frames_of_an_animation_count(image_format, no_decoder):
+    frames = [np.full((1500, 1500), grey, np.uint8) for grey in range(0, 250, 10)]
+    assert refusal(animation(image_format, frames)) == "the image is larger than 50,000,000 pixels"
+
+
 @pytest.mark.parametrize("image_format", ANIMATIONS)
-def test_animations_are_refused(image_format):
-    assert refusal(ANIMATIONS[image_format]) == "an animation: save the frame that is to be read as PNG"
+def test_a_cut_off_animation_is_refused(image_format):
+    data = ANIMATIONS[image_format]
+    for end in range(len(data) // 3, len(data) - 20, len(data) // 9):
+        assert refusal(data[:end]) == "the image is cut off or damaged"
 
 
-def test_a_damaged_animation_does_not_reach_a_decoder(no_decoder):
+def test_a_damaged_animation_does_not_reach_opencv(monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
     # OpenCV 4.11 dies of animated PNGs whose compressed pixels are damaged, all checksums being right.
     data = ANIMATIONS["PNG"]
     at = data.index(b"IDAT")
     length = int.from_bytes(data[at - 4 : at], "big")
     damaged = data[: at - 4] + png_chunk(b"IDAT", bytes(length)) + data[at + 8 + length :]
-    assert "animation" in refusal(damaged)
+    assert refusal(damaged) == "the image is cut off or damaged"
 
 
 def test_pages_behind_the_first_do_not_matter():
@@ -133,7 +177,8 @@ def test_pages_behind_the_first_do_not_matter():
     assert decode_image(more).tolist() == decode_image(alone).tolist()
 
 
-def test_gifs_need_pillow(monkeypatch):
+@pytest.mark.parametrize("data", [SEEDS["GIF"][0], *ANIMATIONS.values()])
+def test_gifs_and_animations_need_pillow(monkeypatch, data):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert refusal(SEEDS["GIF"][0]) == "GIF is read with Pillow: pip install Pillow, or save it as PNG"
+    assert refusal(data) == "GIF and animations are read with Pillow: pip install Pillow, or save it as PNG"
     assert decode_image(SEEDS["PNG"][0]).shape == (24, 61)
