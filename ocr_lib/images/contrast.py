@@ -7,7 +7,7 @@ import numpy as np
 
 _MOST_PIXELS = 4096  # looked at, of larger images those of a grid
 _LUMINANCE = np.array([0.114, 0.587, 0.299])
-_NOTHING = 1e-6
+_ROUNDING = 1.0  # of a grey level: what differs by less is lost in grey
 
 
 class Contrast(NamedTuple):
@@ -20,8 +20,8 @@ class Contrast(NamedTuple):
     colour : float
         Along the axis of colours on which it is largest, divided by its length in grey: of a grey image, as `grey`.
     hidden : float
-        Likewise of what luminance does not tell: 0 if all colours are mixtures of two, say of one ink and paper, that
-        differ in luminance; as `colour` if they do not.
+        Likewise of what luminance does not tell: about 1 at most if all colours are mixtures of two that differ in
+        luminance, say of an ink and a paper; as `colour` if these do not differ.
     """
 
     grey: float
@@ -46,9 +46,9 @@ def contrast(image: np.ndarray) -> Contrast:
     colours = pixels.transpose(2, 0, 1).reshape(3, -1).astype(np.float32)  # (3, P)
     colours -= colours.mean(axis=1, keepdims=True)
     covariance = (colours @ colours.T / colours.shape[1]).astype(np.float64)  # (3, 3)
-    with_grey = covariance @ _LUMINANCE  # (C,)
+    with_grey = covariance @ _LUMINANCE  # (3,)
     variance = max(0.0, float(_LUMINANCE @ with_grey))
-    rest = covariance - np.outer(with_grey, with_grey) / variance if variance > _NOTHING else covariance
+    rest = covariance - np.outer(with_grey, with_grey) / (variance + _ROUNDING)
     return Contrast(variance**0.5, _largest(covariance), _largest(rest))
 
 
