@@ -95,8 +95,8 @@ class Recognizer(ABC):
         ----------
         images : str, os.PathLike, bytes, binary file, PIL.Image.Image, numpy.ndarray, or an iterable of such
             Image files by their paths, open, or what they hold, which may be a bytearray or a memoryview too; images
-            of Pillow; arrays of uint8: grey (H, W) or (H, W, 1), or in OpenCV's order of colours (H, W, 3), or with
-            opacity (H, W, 4). A list, a tuple or a generator may mix them.
+            of Pillow; arrays of uint8 or uint16: grey (H, W) or (H, W, 1), or in OpenCV's order of colours (H, W, 3),
+            or with opacity (H, W, 4). A list, a tuple or a generator may mix them.
 
         Returns
         -------

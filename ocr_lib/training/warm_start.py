@@ -16,7 +16,7 @@ from ocr_lib.recipe.settings import override
 
 ALPHABET_CHANGES = ("fail", "union", "new")
 INHERITED = ("image", "network")
-_WITHOUT_PARAMETERS = ("network.cell", "network.dropout", "network.forget_bias")
+_WITHOUT_PARAMETERS = ("image.rotate", "image.frame", "network.cell", "network.dropout", "network.forget_bias")
 _ALL = QuantizationRecipe(convolution_weight=Precision("fixed"), classifier_weight=Precision("fixed"))
 _CLASSIFIER = ("pred_fc_weight", "pred_fc_bias")
 
