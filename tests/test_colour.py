@@ -6,12 +6,15 @@ import pytest
 
 from ocr_lib.deploy import Predictor
 from ocr_lib.deploy.export import export_onnx
+from ocr_lib.deploy.hls import hls_header
 from ocr_lib.errors import OCRError
+from ocr_lib.fixed.build import integer_network
 from ocr_lib.images.inputs import load_image
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.exact import ExactNetwork
 from ocr_lib.net.reader import Reader
 from ocr_lib.preparation import Preparation, pad
+from ocr_lib.quant.quantizer import Quantizer
 from ocr_lib.recipe.settings import override
 from tests.deploy.models import HEIGHT, TWO_CONVOLUTIONS, WIDTH, random_model, smooth_weights, weights_of
 from tests.deploy.models import small_recipe as grey_recipe
@@ -78,9 +81,21 @@ class TestNetwork:
         assert int8.metadata.precision == "int8"
         np.testing.assert_allclose(int8.probabilities(images), fp32.probabilities(images), rtol=0, atol=0.03)
 
-    def test_in_whole_numbers_is_refused(self):
+    def test_in_whole_numbers_is_refused(self, tmp_path):
+        recipe = small_recipe()
         with pytest.raises(OCRError, match=r"quantization takes grey images, and image.channels is 3"):
-            override(small_recipe(), [("quantization", "W4A4")])
+            override(recipe, [("quantization", "W4A4")])
+        checkpoint = load_checkpoint(save(tmp_path / "ocr", recipe, random_params(recipe)))
+        weights = weights_of(random_params(recipe))
+        for refuse in (
+            lambda: Quantizer(checkpoint),
+            lambda: integer_network(recipe, weights),
+            lambda: hls_header(recipe, weights),
+        ):
+            with pytest.raises(
+                OCRError, match=r"^networks in whole numbers see grey, and this one colours: train with"
+            ):
+                refuse()
 
 
 class TestReading:

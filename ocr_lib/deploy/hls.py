@@ -16,6 +16,7 @@ import numpy as np
 
 from ocr_lib.errors import OCRError
 from ocr_lib.fixed.arithmetic import Levels, unit_exponent
+from ocr_lib.fixed.build import check_grey
 from ocr_lib.net.weights import Weights, check_weights
 from ocr_lib.recipe.network import direction_names
 from ocr_lib.recipe.quantization import Precision, QuantizationRecipe
@@ -106,6 +107,7 @@ def hls_header(
 
 def _checked(recipe: Recipe) -> QuantizationRecipe:
     """Return a recipe's quantization, once its network is seen to be one that the header can state."""
+    check_grey(recipe)
     network = recipe.network
     if network.convolutions:
         raise OCRError("an HLS header has no convolutions, and the network has: train with network.convolutions=[]")

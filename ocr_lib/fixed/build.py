@@ -29,13 +29,26 @@ def integer_network(recipe: Recipe, weights: Weights) -> IntegerNetwork:
     Raises
     ------
     OCRError
-        If part of the network is in floating point, the weights are not those of the recipe, or its steps are so far
-        apart that sums would not fit into 64 bits.
+        If it sees colours, part of it is in floating point, the weights are not those of the recipe, or its steps are
+        so far apart that sums would not fit into 64 bits.
     """
+    check_grey(recipe)
     if not recipe.is_whole:
         raise OCRError("the network is in floating point, in part at least: quantize it by lstm_ocr_quantize.py")
     check_weights(weights, recipe)
     return _Builder(recipe, weights).network()
+
+
+def check_grey(recipe: Recipe) -> None:
+    """Refuse networks that see colours, which have no form in whole numbers.
+
+    Raises
+    ------
+    OCRError
+        If it is such a one.
+    """
+    if recipe.image.channels != 1:
+        raise OCRError("networks in whole numbers see grey, and this one colours: train with image.channels=1")
 
 
 class _Builder:

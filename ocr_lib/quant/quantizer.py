@@ -9,6 +9,7 @@ import numpy as np
 from ocr_lib.alphabet import BLANK
 from ocr_lib.errors import OCRError
 from ocr_lib.files import write_atomic
+from ocr_lib.fixed.build import check_grey
 from ocr_lib.fixed.calibrate import RANGES, Observer, fitted_steps
 from ocr_lib.fixed.reader import FixedReader
 from ocr_lib.net.checkpoint import Checkpoint, load_checkpoint, numpy_weights
@@ -58,7 +59,7 @@ class Quantizer:
     Raises
     ------
     OCRError
-        If there is no such checkpoint, mode or choice, or nothing that was calibrated to test.
+        If there is no such checkpoint, mode or choice, or nothing that was calibrated to test; or it sees colours.
 
     Examples
     --------
@@ -85,6 +86,7 @@ class Quantizer:
                 raise OCRError(f"{name} {value!r} is unknown: take one of {', '.join(map(str, known))}")
         self._checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(str(checkpoint))
         self._recipe, self._weights = self._checkpoint.recipe, numpy_weights(self._checkpoint)
+        check_grey(self._recipe)
         self._mode, self._bits, self._choice, self._max_drop = mode, bits, choice, max_drop
         self._folder = Path(output_dir)
         if mode == "calib":
