@@ -36,7 +36,7 @@ def run(program, folder):
     return done
 
 
-@pytest.mark.parametrize("level, shown", [("WARNING", False), ("INFO", True)])
+@pytest.mark.parametrize("level, shown", [pytest.param("WARNING", False, marks=pytest.mark.slow), ("INFO", True)])
 def test_what_is_told_of_training_is_in_its_log_and_shown_if_the_program_wants_it(tmp_path, level, shown):
     end = "logging.getLogger('ocr_lib.end').info('the end'); logging.getLogger('ocr_lib.end').warning('a warning')"
     done = run(f"{TRAIN}\nlogging.basicConfig(level={level!r})\ntrain()\n{end}", tmp_path)
@@ -53,6 +53,7 @@ def test_nothing_is_shown_to_a_program_that_has_not_set_up_logging(tmp_path):
     assert "Validation-accuracy" in (tmp_path / "reader-log" / "train.log").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_training_works_in_any_thread(tmp_path):
     run(f"{TRAIN}\nthread = threading.Thread(target=train)\nthread.start()\nthread.join()", tmp_path)
     assert (tmp_path / "reader-0001.params").exists()

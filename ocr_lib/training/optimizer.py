@@ -1,7 +1,7 @@
 """Optimizers that update a whole network at once, with MXNet's arithmetic and its schedules of the learning rate."""
 
 import math
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 
@@ -54,7 +54,9 @@ class Optimizer:
         views = [self._layout.views(state) for state in self.vectors]
         return {f"{name}:{k}": array for k, arrays in enumerate(views) for name, array in arrays.items()}
 
-    def update(self, weights: np.ndarray, gradients: np.ndarray, rescale: float) -> None:
+    def update(
+        self, weights: np.ndarray, gradients: np.ndarray, rescale: float, position: Optional[float] = None
+    ) -> None:
         """Do a step.
 
         Parameters
@@ -63,9 +65,11 @@ class Optimizer:
             (S,) float32; what lies behind those that are trained is left alone.
         rescale : float
             What the gradients are multiplied by.
+        position : float, optional
+            Of the update on the schedule of the learning rate; its number if left out.
         """
         self._updates += 1
-        rate = self._schedule(self._updates)
+        rate = self._schedule(self._updates if position is None else position)
         decay = self._recipe.weight_decay
         for run, decays in self._layout.runs if decay else [(slice(self._layout.trained), False)]:
             vectors = weights[run], gradients[run], *(state[run] for state in self.vectors)

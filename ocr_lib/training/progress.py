@@ -1,6 +1,6 @@
 """Where a training run stands: all that resuming needs besides the arrays. No MXNet needed."""
 
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import msgspec
 
@@ -37,6 +37,8 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
         Whole epochs done, and batches of the one begun.
     updates : int
         Parameter updates.
+    position : float, optional
+        Where the last of them stood on the schedule of the learning rate; at its number if left out.
     sums : list of (float, int)
         Of the training metrics in the epoch begun.
     since_best : int
@@ -53,3 +55,4 @@ class Progress(msgspec.Struct, forbid_unknown_fields=True):
     since_best: int = 0
     history: List[Epoch] = []
     data: str = ""
+    position: Optional[float] = None

@@ -23,9 +23,10 @@ from ocr_lib.training.layout import is_average
 from ocr_lib.training.log import Listener
 from ocr_lib.training.means import Means
 from ocr_lib.training.optimizer import Optimizer, clipped
+from ocr_lib.training.pace import Pace
 from ocr_lib.training.progress import Epoch, Progress
 from ocr_lib.training.store import Store
-from ocr_lib.training.validation import Validation, validation
+from ocr_lib.training.validation import Validation, merit, validation
 from ocr_lib.training.warm_start import Pretrained
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class Limits(NamedTuple):
     target_accuracy : float
         Once a validation reaches it.
     deadline : float
-        Once `time.monotonic` is there; the epoch under way is cut short, and validated.
+        When `time.monotonic` is there the epoch under way is cut short, and validated; the schedule of the learning
+        rate ends by then.
     """
 
     target_accuracy: float = math.inf
@@ -106,6 +108,7 @@ class Trainer:
         self._exchange = exchange or Alone()
         self._sums = batch_sums(self._exchange, crew.layout, compression)
         self._log: Listener
+        self._pace: Pace
         self._figures: Dict[str, float] = {}  # of the last validation, if the network is as it was then
         self._saved_updates = progress.updates
         self._symbol = training_symbol(self._recipe)
@@ -145,6 +148,9 @@ class Trainer:
             If the loss is no longer a number.
         """
         self._log = log
+        position = self._progress.updates if self._progress.position is None else self._progress.position
+        updates = self._recipe.training.epochs * self._feed.batches_per_epoch
+        self._pace = Pace(updates, position, limits.deadline)
         if not self._store.progress():
             self._commit({}, is_best=False)
         with StopRequest() as stop:
@@ -237,12 +243,20 @@ class Trainer:
             )
         trained = self._crew.layout.trained
         rescale = clipped(sums.vector[:trained], 1 / batch.samples, self._recipe.training.clip_norm)
-        self._optimizer.update(self._crew.state, sums.vector, rescale)
+        self._optimizer.update(self._crew.state, sums.vector, rescale, self._advanced())
         self._crew.state[trained:] = sums.vector[trained : self._crew.layout.size]
         progress.updates += 1
         if self._log.batch(progress.batch, batch.samples, self._means.since_line()):
             self._means.begin_line()
         return sums.stopping
+
+    def _advanced(self) -> float:
+        """Return where the next update stands on the schedule: on all machines where it does on the first."""
+        position = np.array([self._pace.advance(self._progress.updates)])
+        if self._exchange.share.size > 1:
+            share_first(self._exchange, "position", position)
+        self._pace.position = self._progress.position = float(position[0])
+        return self._progress.position
 
     def _validate(self, whole: bool) -> None:
         progress = self._progress
@@ -260,9 +274,8 @@ class Trainer:
         self._log.validated(found, progress.history)
 
     def _is_best(self, found: Validation) -> bool:
-        best = self._store.best()
-        figures = found.figures
-        return best is None or (figures["accuracy"], -figures["cer"]) > (best.metrics["accuracy"], -best.metrics["cer"])
+        best, samples = self._store.best(), self._recipe.training.validation_size
+        return best is None or merit(found.figures, samples) > merit(best.metrics, samples)
 
     def _commit(self, figures: Dict[str, float], is_best: bool) -> None:
         """Write a checkpoint, on the first machine."""

@@ -1,5 +1,6 @@
 """Figures of a network on a fixed set of samples."""
 
+import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -27,6 +28,22 @@ class Validation(NamedTuple):
     figures: Dict[str, float]
     confusions: List[Confusion]
     examples: List[Tuple[str, str]]
+
+
+def merit(figures: Dict[str, float], samples: int) -> Tuple[int, float]:
+    """Return what the best epoch has most of: exact match, and where that says no difference, a low loss.
+
+    Exact match counts in steps of the most that its standard error can be, ``0.5 / sqrt(samples)``: of 50 samples
+    93 % and 100 % are the same, and the loss decides; of 5,000 it does within 0.7 %.
+
+    Parameters
+    ----------
+    figures : dict
+        Of a validation.
+    samples : int
+        That it had.
+    """
+    return round(figures["accuracy"] * 2 * math.sqrt(samples)), -figures["loss"]
 
 
 def validation(

@@ -89,6 +89,7 @@ def test_the_first_alone_writes_and_needs_the_files_to_go_on(together, alone):
     assert not list((folder / "1").iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_time_with_restarts(alone, tmp_path):
     command = launching(["-n", 2, "--restarts", 1], [TRAIN, *training("--prefix", tmp_path / "ocr", "--overwrite")])
     with begun(command) as run:
@@ -100,6 +101,7 @@ def test_a_killed_worker_costs_only_time_with_restarts(alone, tmp_path):
     assert hashes(tmp_path) == alone[2, "--overwrite"]
 
 
+@pytest.mark.slow
 def test_gradients_in_two_bits_train_as_well_and_the_same_after_a_kill(together, tmp_path):
     options = ["--gradient-compression", "2bit", "--overwrite"]
     runs = {name: training("--prefix", tmp_path / name / "ocr", *options) for name in "ab"}
@@ -130,6 +132,7 @@ def test_ctrl_c_stops_all_with_a_checkpoint_and_only_loopback_is_listened_on(tmp
     assert read_manifest(str(tmp_path / "ocr")).saved
 
 
+@pytest.mark.slow
 def test_other_samples_are_told_by_both(tmp_path):
     command = training("--prefix", "ocr", "@1", FONT.with_name("Lato-Black.ttf"))
     command.remove(str(FONT))

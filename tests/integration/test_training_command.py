@@ -149,6 +149,7 @@ def test_a_run_is_not_overwritten_unasked(undisturbed, tmp_path):
     assert hashes(prefix)["ocr-0001.params"] != undisturbed["ocr-0001.params"]
 
 
+@pytest.mark.slow
 def test_other_fonts_are_refused_when_resuming(tmp_path):
     prefix = tmp_path / "ocr"
     assert run(command(prefix, settings=(("training.epochs", 1),))).returncode == 0
@@ -205,6 +206,7 @@ def test_warpctc_without_its_library_says_how_to_get_it(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_moved_checkpoint_is_a_whole_one(undisturbed, tmp_path):
     assert run(command(tmp_path / "ocr", settings=(("training.epochs", 1),))).returncode == 0
     (tmp_path / "there").mkdir()
@@ -228,6 +230,7 @@ def with_warpctc(tmp_path_factory):
     return prefix
 
 
+@pytest.mark.slow
 def test_warpctc_trains_the_same_model(with_warpctc, undisturbed, tmp_path):
     with_ctc = tmp_path / "ocr"
     assert run(command(with_ctc, settings=(("training.epochs", 1),))).returncode == 0
