@@ -15,6 +15,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.feed.plan import HELD_OUT
 from ocr_lib.jobs.train import train
 from ocr_lib.jobs.two_steps import train_in_two_steps
+from ocr_lib.recipe.auto import AUTO
 from ocr_lib.recipe.captcha import RENDERERS
 from ocr_lib.recipe.settings import parse_setting, preset_names
 from ocr_lib.sets.alphabets import find_alphabet
@@ -87,7 +88,11 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what a run begins with, but for those that are short for a setting."""
     parser.add_argument("--prefix", default="ocr", help="path that the names of the checkpoint's files begin with")
     known = ", ".join(preset_names())
-    parser.add_argument("--preset", help=f"{known}, or a recipe's JSON file (default: {DEFAULT_PRESET})")
+    parser.add_argument(
+        "--preset",
+        help=f"{AUTO}, which finds a recipe from --train-data, {known}, or a recipe's JSON file (default: {AUTO} with "
+        f"--train-data, {DEFAULT_PRESET} with fonts)",
+    )
     parser.add_argument(
         "--alphabet",
         metavar="NAME|FILE",

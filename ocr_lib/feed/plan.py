@@ -17,6 +17,7 @@ from ocr_lib.feed.survey import Survey, survey
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import sha256
 from ocr_lib.preparation import Preparation
+from ocr_lib.recipe.auto import Facts, Found
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
 from ocr_lib.recognize.ctc import required_steps
@@ -130,17 +131,21 @@ def plan_disk(
     options: DiskOptions,
     make_alphabet: Optional[Callable[[str], str]] = None,
     num_workers: Optional[int] = None,
+    find_recipe: Optional[Callable[[Facts], Found]] = None,
 ) -> Plan:
     """Plan a run on data sets on disk; every sample is looked at once.
 
     Parameters
     ----------
     recipe : Recipe
+        If another is found from the data, only its seed counts.
     options : DiskOptions
     make_alphabet : callable, optional
         From the sorted characters of the training labels to the alphabet; the recipe's is kept when left out.
     num_workers : int, optional
         Processes that look at the samples.
+    find_recipe : callable, optional
+        From what is seen of the training samples to the recipe, which is told with its reasons.
 
     Raises
     ------
@@ -148,6 +153,8 @@ def plan_disk(
         If there are too few samples, too many can't be used, or the labels don't fit the recipe.
     """
     surveys = _surveys(options, recipe.seed, num_workers)
+    if find_recipe:
+        recipe = _found(surveys[0], options, find_recipe)
     train, validation = (_usable(seen, recipe, options.max_problems) for seen in surveys)
     texts = train.texts()
     lengths = [len(text) for text in texts + validation.texts()]
@@ -192,6 +199,15 @@ def _open(path: Path, options: DiskOptions) -> Dataset:
     dataset = open_dataset(path, options.format, options.max_problems)
     tell_problems("Left out", dataset.problems)
     return dataset
+
+
+def _found(seen: Survey, options: DiskOptions, find_recipe: Callable[[Facts], Found]) -> Recipe:
+    if not len(seen.indices):
+        raise OCRError(f"{options.train}: no image can be read; the first: {seen.faults[0]}")
+    found = find_recipe(seen.facts())
+    for reason in [*found.of_images, *found.of_training]:
+        logger.info("Found from the data: %s", reason)
+    return found.recipe
 
 
 def _usable(seen: Survey, recipe: Recipe, max_problems: float) -> Subset:

@@ -8,6 +8,9 @@ import numpy as np
 
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.workers import OrderedPool
+from ocr_lib.images.contrast import contrast
+from ocr_lib.images.pixels import Rendition
+from ocr_lib.recipe.auto import Facts
 from ocr_lib.sets.labelled import Dataset
 
 FILES_PER_TASK = 64
@@ -22,14 +25,19 @@ class Look(NamedTuple):
         Of the image, in pixels.
     digest : int
         Of its pixels, 64 bits: images that are the same have the same.
+    grey, hidden : float
+        Its contrast in grey, and what of it only colour shows; see `ocr_lib.images.contrast`.
     """
 
     height: int
     width: int
     digest: int
+    grey: float
+    hidden: float
 
 
-_COLUMNS = np.dtype([("height", np.int32), ("width", np.int32), ("digest", np.uint64)])
+_TYPES = {"height": np.int32, "width": np.int32, "digest": np.uint64, "grey": np.float32, "hidden": np.float32}
+_COLUMNS = np.dtype([(name, _TYPES[name]) for name in Look._fields])
 
 
 class Survey(NamedTuple):
@@ -51,9 +59,11 @@ class Survey(NamedTuple):
     columns: np.ndarray
     faults: List[str]
 
-    def texts(self) -> List[str]:
-        """Return what the samples say."""
-        return [self.dataset.item(index).text for index in self.indices.tolist()]
+    def facts(self) -> Facts:
+        """Return what a recipe can be found from."""
+        lengths = [len(self.dataset.item(index).text) for index in self.indices.tolist()]
+        heights, widths, grey, hidden = (self.columns[name] for name in ("height", "width", "grey", "hidden"))
+        return Facts(heights, widths, np.array(lengths), grey, hidden)
 
 
 class Surveyor:
@@ -73,11 +83,13 @@ class Surveyor:
 
     def _look(self, index: int) -> Union[Look, str]:
         try:
-            image = self._dataset.read(index)
+            image = self._dataset.read(index, Rendition(channels=3))
         except OCRError as error:
             return str(error)
         digest = hashlib.blake2b(image.tobytes(), digest_size=8, key=repr(image.shape).encode())
-        return Look(image.shape[0], image.shape[1], int.from_bytes(digest.digest(), "little"))
+        seen = contrast(image)
+        number = int.from_bytes(digest.digest(), "little")
+        return Look(image.shape[0], image.shape[1], number, seen.grey, seen.hidden)
 
 
 def survey(dataset: Dataset, indices: Sequence[int], num_workers: Optional[int] = None) -> Survey:

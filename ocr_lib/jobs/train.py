@@ -3,7 +3,7 @@
 import math
 import time
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, List, Optional, Tuple, Union
 
 from ocr_lib.errors import OCRError, option_name
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
@@ -56,7 +56,8 @@ def train(
     prefix : str or pathlib.Path
         That the names of the checkpoint's files begin with.
     recipe : str, pathlib.Path or Recipe, optional
-        A preset's name, a recipe's JSON file, or a recipe; the preset ``captcha`` if left out.
+        A preset's name, a recipe's JSON file, or a recipe. If left out it is found from the data where `train_data` are
+        given, as by the name ``auto``; for fonts it is the preset ``captcha``.
     fonts, train_data : str or pathlib.Path
         A font or a folder of them, or a data set; one of the two. With a data set, the alphabet is that of its labels
         unless `settings` have ``text.alphabet``.
@@ -136,7 +137,7 @@ def _lead(
         check_writable(path)
     if options.export_on_end:
         check_exportable(options.prefix, options.overwrite, start_options.resume)
-    plan = _plan(start.recipe, disk, fonts, options.num_proc, start.make_alphabet)
+    plan = _plan(start.recipe, disk, fonts, options.num_proc, start)
     _check_sizes(plan, start_options.settings)
     broadcast(exchange, encode_json(plan.recipe))
     return run(plan, start, options, exchange)
@@ -147,9 +148,13 @@ def _plan(
     disk: Optional[DiskOptions],
     fonts: Union[str, Path, None],
     num_proc: Optional[int],
-    make_alphabet: Optional[Callable[[str], str]] = None,
+    start: Optional[Start] = None,
 ) -> Plan:
-    return plan_disk(recipe, disk, make_alphabet, num_proc) if disk else plan_fonts(recipe, fonts or "")
+    if disk is None:
+        return plan_fonts(recipe, fonts or "")
+    if start is None:
+        return plan_disk(recipe, disk, num_workers=num_proc)
+    return plan_disk(recipe, disk, start.make_alphabet, num_proc, start.find_recipe)
 
 
 def _disk_options(

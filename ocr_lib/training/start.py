@@ -6,6 +6,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union
 
 from ocr_lib.errors import OCRError, option_name
 from ocr_lib.net.manifest import Manifest, check_free_prefix, check_prefix, read_recipe, resumable
+from ocr_lib.recipe.auto import AUTO, Facts, Found, find_recipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override, preset_settings, stated_settings
 from ocr_lib.training.warm_start import Pretrained, change_alphabet, check_inherited, folded_weights, inherit
@@ -27,7 +28,8 @@ class StartOptions(NamedTuple):
     prefix : str
         Of the run.
     recipe : str or Recipe, optional
-        A preset, a recipe's JSON file or a recipe; that of `DEFAULT_PRESET` if left out.
+        A preset, a recipe's JSON file or a recipe; if left out it is found from the data where these have labels, as by
+        the name `AUTO`, and else that of `DEFAULT_PRESET`.
     settings : list of (str, object)
         That change it, as `ocr_lib.recipe.settings.override` takes them.
     resume, overwrite : bool
@@ -59,6 +61,7 @@ class Start(NamedTuple):
     Attributes
     ----------
     recipe : Recipe
+        If it is to be found from the data, only its seed counts.
     prefix : str
         Of the run to go on with, else of the new one.
     manifest : Manifest, optional
@@ -67,6 +70,8 @@ class Start(NamedTuple):
         From the characters of the training labels to the alphabet; the recipe's is kept if left out.
     pretrained : Pretrained, optional
         Weights of a checkpoint.
+    find_recipe : callable, optional
+        From what is seen of the training data to the recipe, and why it is as it is.
     """
 
     recipe: Recipe
@@ -74,6 +79,7 @@ class Start(NamedTuple):
     manifest: Optional[Manifest] = None
     make_alphabet: Optional[Callable[[str], str]] = None
     pretrained: Optional[Pretrained] = None
+    find_recipe: Optional[Callable[[Facts], Found]] = None
 
 
 def find_start(options: StartOptions) -> Start:
@@ -103,13 +109,41 @@ def _found(options: StartOptions) -> Start:
     if not options.overwrite:
         check_free_prefix(options.prefix)
     if options.pretrained is None:
-        recipe = override(_recipe(options.recipe), options.settings)
         is_given = any(key == ALPHABET for key, _ in options.settings)
-        return Start(recipe, options.prefix, make_alphabet=None if is_given else str)
+        find = None
+        if is_found(options):
+            recipe = override(load_preset(DEFAULT_PRESET), [pair for pair in options.settings if pair[0] == "seed"])
+            find = partial(_found_with, options.settings)
+        else:
+            recipe = override(_recipe(options.recipe), options.settings)
+        return Start(recipe, options.prefix, make_alphabet=None if is_given else str, find_recipe=find)
     if options.pretrained_policy == "resume":
         manifest = resumable(options.pretrained, "--pretrained")
         return Start(_continued(options.pretrained, manifest, options.settings), options.pretrained, manifest)
     return _retrained(options, options.pretrained)
+
+
+def is_found(options: StartOptions) -> bool:
+    """Tell whether the recipe is found from the data: if that is asked for, or they have labels and none is named.
+
+    Raises
+    ------
+    OCRError
+        If it is asked for and there are no such data.
+    """
+    if options.recipe == AUTO and not options.has_labels:
+        raise OCRError(f"--preset {AUTO} looks at labelled images: give --train-data, or another preset")
+    return options.has_labels and options.recipe in (None, AUTO)
+
+
+def _found_with(settings: Settings, facts: Facts) -> Found:
+    found = find_recipe(facts)
+    return found._replace(recipe=override(found.recipe, settings))
+
+
+def _found_inheriting(inherited: Callable[[Recipe], Recipe], facts: Facts) -> Found:
+    found = find_recipe(facts)
+    return Found(inherited(found.recipe), [], found.of_training)
 
 
 def check_log_folder(folder: Path) -> None:
@@ -171,23 +205,34 @@ def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
 def _retrained(options: StartOptions, prefix: str) -> Start:
     from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 
-    own = _recipe(options.recipe)
+    find = is_found(options)
+    own = load_preset(DEFAULT_PRESET) if find else _recipe(options.recipe)
     checkpoint = load_checkpoint(prefix)
     known = checkpoint.recipe.text.alphabet
     settings = options.settings
     if isinstance(options.recipe, Recipe):
         check_inherited(stated_settings(options.recipe), "recipe:", checkpoint.recipe, prefix)
-    elif options.recipe is not None:
+    elif options.recipe is not None and not find:
         check_inherited(preset_settings(options.recipe), f"--preset {options.recipe}:", checkpoint.recipe, prefix)
     check_inherited(settings, "--set", checkpoint.recipe, prefix)
     given = dict(settings).get(ALPHABET)
     others = [(key, value) for key, value in settings if key != ALPHABET]
-    recipe = inherit(own, others, checkpoint.recipe)
     change = partial(change_alphabet, known, options.alphabet_change or "fail", prefix)
     if given is not None:
-        recipe = override(recipe, [(ALPHABET, change(given))])
+        others.append((ALPHABET, change(given)))
     elif not options.has_labels and options.alphabet_change == "new":
         raise OCRError("--alphabet-change new needs --alphabet where captchas are rendered")
+
+    def inherited(own: Recipe) -> Recipe:
+        return inherit(own, others, checkpoint.recipe)
+
+    recipe = inherited(own)
     pretrained = Pretrained(folded_weights(numpy_weights(checkpoint), checkpoint.recipe, recipe), known)
     make_alphabet = None if given is not None else change
-    return Start(recipe, options.prefix, make_alphabet=make_alphabet, pretrained=pretrained)
+    return Start(
+        recipe,
+        options.prefix,
+        make_alphabet=make_alphabet,
+        pretrained=pretrained,
+        find_recipe=partial(_found_inheriting, inherited) if find else None,
+    )

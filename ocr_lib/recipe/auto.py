@@ -1,0 +1,160 @@
+"""A recipe found from the data: plain rules, which docs/training.md has in a table."""
+
+import math
+from typing import Dict, List, NamedTuple, Tuple
+
+import numpy as np
+
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import load_preset, override
+
+AUTO = "auto"
+
+_UPRIGHT = 1.5  # how many times as high as wide
+_ONE_SHAPE = 1.2  # how many times the widest of most aspect ratios may be the narrowest
+_MOST = 0.05, 0.95
+_PIXELS_A_CHARACTER = 2400
+_LEAST_HEIGHT = 16
+_STEPS_A_CHARACTER = 5
+_STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
+_FEW = 0.01  # labels that may lack room
+_EPOCHS = {"captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
+_LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
+_UPDATES = 50  # of an epoch, at least, unless batches become too small
+_BATCH_SIZES = (32, 16, 8)
+_CHANGES: Dict[str, Dict[str, object]] = {
+    "captcha": {
+        "augmentation.scale": 0.1,
+        "augmentation.shear": 0.1,
+        "augmentation.shift": 2.0,
+        "augmentation.elastic": 1.0,
+        "augmentation.blur": 0.5,
+        "augmentation.noise": 5.0,
+        "network.dropout": 0.3,
+        "training.warmup": 1.0,
+    },
+    "text-line": {},
+}
+
+
+class Facts(NamedTuple):
+    """What is known of N samples to train on.
+
+    Attributes
+    ----------
+    heights, widths : numpy.ndarray
+        (N,) int, of the images, in pixels.
+    lengths : numpy.ndarray
+        (N,) int, characters of their texts.
+    grey, hidden : numpy.ndarray
+        (N,) float, contrast in grey, and what of it only colour shows; see `ocr_lib.images.contrast`.
+    """
+
+    heights: np.ndarray
+    widths: np.ndarray
+    lengths: np.ndarray
+    grey: np.ndarray
+    hidden: np.ndarray
+
+
+class Found(NamedTuple):
+    """A recipe, and why it is as it is.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    of_images, of_training : list of str
+        The reasons of what depends on images and network, and of the rest.
+    """
+
+    recipe: Recipe
+    of_images: List[str]
+    of_training: List[str]
+
+
+def find_recipe(facts: Facts) -> Found:
+    """Find a recipe for samples. The same facts give the same recipe.
+
+    It is the preset ``captcha`` for images of one shape, and ``text-line`` for others, with what the data ask for.
+    """
+    is_upright = bool(np.median(facts.heights / facts.widths) > _UPRIGHT and np.median(facts.lengths) > 1)
+    if is_upright:
+        facts = facts._replace(heights=facts.widths, widths=facts.heights)
+    narrow, wide = np.quantile(facts.widths / facts.heights, _MOST).tolist()
+    base = "captcha" if wide <= _ONE_SHAPE * narrow else "text-line"
+    is_colour = bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
+    widths, height = _sizes(facts, base)
+    strides, steps = _strides(widths, facts.lengths)
+    batch_size, epochs = _training(base, len(facts.lengths))
+    preset = load_preset(base)
+    settings: Dict[str, object] = {
+        "name": AUTO,
+        "image.rotate": 90 if is_upright else 0,
+        "image.channels": 3 if is_colour else 1,
+        "image.width": int(widths[0]) if base == "captcha" else None,
+        "image.height": height,
+        "network.convolutions": [
+            {"filters": convolution.filters, "pool": [stride, convolution.pool[1]]}
+            for convolution, stride in zip(preset.network.convolutions, strides)
+        ],
+        "training.batch_size": batch_size,
+        "training.epochs": epochs,
+        "training.learning_rate": preset.training.learning_rate * batch_size / preset.training.batch_size,
+        **_CHANGES[base],
+    }
+    recipe = override(preset, settings)
+    return Found(
+        recipe,
+        _reasons_of_images(recipe, narrow, wide, steps, int(facts.lengths.max())),
+        _reasons(recipe, len(facts.lengths)),
+    )
+
+
+def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, steps: int, longest: int) -> List[str]:
+    image = recipe.image
+    width = "of any width" if image.width is None else f"{image.width} wide"
+    turned = "turned, as they are upright, and then " if image.rotate else ""
+    colour = "in colour, since it shows what grey hides" if image.channels == 3 else "in grey"
+    stride = math.prod(convolution.pool[0] for convolution in recipe.network.convolutions)
+    return [
+        f"images {width} and {image.height} high: most are {turned}{narrow:.1f} to {wide:.1f} times as wide as high",
+        f"{colour}; a time step every {stride} pixels, {steps} in most images, for texts of up to {longest} characters",
+    ]
+
+
+def _reasons(recipe: Recipe, count: int) -> List[str]:
+    training = recipe.training
+    return [
+        f"{training.epochs} epochs in batches of {training.batch_size}, since there are {count:,} images to train on"
+    ]
+
+
+def _sizes(facts: Facts, base: str) -> Tuple[np.ndarray, int]:
+    """Return the widths (N,) of the images as the network is to read them, and the height."""
+    if base == "text-line":
+        height = load_preset(base).image.height
+        return facts.widths * height // facts.heights, height
+    rows, columns = float(np.median(facts.heights)), float(np.median(facts.widths))
+    longest = int(facts.lengths.max())
+    scale = max(_LEAST_HEIGHT / rows, min(1.0, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
+    width = max(4 * round(columns * scale / 4), 2 * longest + 1)
+    return np.full(len(facts.lengths), width), 8 * max(2, round(rows * scale / 8))
+
+
+def _strides(widths: np.ndarray, lengths: np.ndarray) -> Tuple[Tuple[int, ...], int]:
+    """Return the largest strides that leave room for most labels, and the time steps of most images."""
+    for strides in _STRIDES:
+        steps = widths // math.prod(strides)
+        if np.quantile(steps - _STEPS_A_CHARACTER * lengths, _FEW) >= 0:
+            break
+    return strides, int(np.median(steps))
+
+
+def _training(base: str, count: int) -> Tuple[int, int]:
+    """Return batch size and epochs: few samples are seen more often, and in smaller batches."""
+    if base == "text-line":
+        batch_size = load_preset(base).training.batch_size
+    else:
+        batch_size = next((size for size in _BATCH_SIZES if count >= _UPDATES * size), _BATCH_SIZES[-1])
+    epochs = round(_EPOCHS[base] * math.sqrt(1000 / count))
+    return batch_size, min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS)

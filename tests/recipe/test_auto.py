@@ -1,0 +1,108 @@
+"""Recipes found from what is known of samples."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr_lib.geometry import shrunk
+from ocr_lib.recipe.auto import Facts, find_recipe
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import decode_json, encode_json, load_preset
+
+
+def facts(count, height, width, length, hidden=0.0):
+    """Return the facts of samples that are all alike, or differ as arrays say."""
+    columns = [np.broadcast_to(each, count) for each in (height, width, length, 50.0, hidden)]
+    return Facts(*columns)
+
+
+def found(*args, **more):
+    return find_recipe(facts(*args, **more)).recipe
+
+
+@pytest.mark.parametrize(
+    "height, width, length, size",
+    [
+        (50, 200, 5, (200, 48)),  # as they are
+        (24, 72, 4, (72, 24)),
+        (80, 200, 5, (172, 72)),  # 2,400 pixels a character
+        (360, 640, 4, (132, 72)),
+        (8, 40, 3, (80, 16)),  # no lower than 16
+        (20, 20, 1, (20, 16)),
+        (16, 16, 12, (25, 16)),  # a time step for each character and between any two
+    ],
+)
+def test_size_of_images_of_one_shape(height, width, length, size):
+    recipe = found(900, height, width, length)
+    assert recipe.image.size == size
+    assert recipe.time_steps >= 2 * length + 1
+    assert recipe.image.channels == 1 and recipe.image.rotate == 0
+
+
+def test_images_of_several_shapes_have_any_width():
+    recipe = found(400, 48, np.linspace(300, 2000, 400).astype(int), np.linspace(8, 60, 400).astype(int))
+    lines = load_preset("text-line")
+    assert recipe.image.size == (None, 32)
+    assert (recipe.network, recipe.augmentation) == (lines.network, lines.augmentation)
+
+
+def test_images_that_differ_little_have_one_shape():
+    assert found(100, 50, np.linspace(190, 210, 100).astype(int), 5).image.size == (200, 48)
+
+
+def test_upright_images_are_turned():
+    recipe = found(500, 200, 50, 6)
+    assert recipe.image.rotate == 90 and recipe.image.size == (200, 48)
+    assert found(500, 50, 30, 1).image.rotate == 0  # single characters are no lines
+
+
+@pytest.mark.parametrize("hidden, channels", [(0, 1), (20, 1), (30, 3)])
+def test_colour_is_read_where_grey_hides_contrast(hidden, channels):
+    assert found(500, 50, 200, 5, hidden=hidden).image.channels == channels
+
+
+def test_few_samples_are_seen_more_often_and_in_smaller_batches():
+    sizes = [found(count, 50, 200, 5).training for count in (100, 850, 10_000, 1_000_000)]
+    assert [each.batch_size for each in sizes] == [8, 16, 32, 32]
+    assert [each.epochs for each in sizes] == [400, 174, 51, 5]
+    assert [each.learning_rate for each in sizes] == pytest.approx([0.001, 0.002, 0.004, 0.004])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 30),
+    st.data(),
+)
+def test_any_samples_have_a_recipe_whose_steps_suffice_and_that_is_plain_values(count, data):
+    def drawn(least, most):
+        return np.array(data.draw(st.lists(st.integers(least, most), min_size=count, max_size=count)))
+
+    seen = Facts(drawn(1, 3000), drawn(1, 3000), drawn(1, 90), drawn(0, 120), drawn(0, 120))
+    recipe, *reasons = find_recipe(seen)
+    assert recipe == find_recipe(seen).recipe
+    assert decode_json(encode_json(recipe), Recipe, "recipe") == recipe
+    if recipe.image.width:
+        assert recipe.time_steps >= seen.lengths.max()
+    assert all("\n" not in line for lines in reasons for line in lines)
+
+
+def test_time_steps_are_as_far_apart_as_labels_allow():
+    strides = [
+        math.prod(each.pool[0] for each in found(900, 50, 200, length).network.convolutions) for length in (5, 15, 30)
+    ]
+    assert strides == [4, 2, 1]
+    recipe = found(900, 50, 200, 15)
+    assert recipe.time_steps == shrunk(200, recipe.network.shrinkage(0)) == 100
+
+
+def test_reasons_say_what_was_chosen_and_why():
+    seen = find_recipe(facts(842, 70, 200, 5, hidden=60))
+    assert seen.of_images == [
+        "images 184 wide and 64 high: most are 2.9 to 2.9 times as wide as high",
+        "in colour, since it shows what grey hides; a time step every 4 pixels, 46 in most images, for texts of up to "
+        "5 characters",
+    ]
+    assert seen.of_training == ["174 epochs in batches of 16, since there are 842 images to train on"]
