@@ -34,7 +34,7 @@ def run(*arguments, **options):
 
 def begin(data, prefix, *arguments):
     """Return the arguments of a new run."""
-    where = ["--train-data", data, "--held-out", HELD_OUT / COUNT, "--prefix", prefix]
+    where = ["--preset", "captcha", "--train-data", data, "--held-out", HELD_OUT / COUNT, "--prefix", prefix]
     return one_thread(*where, *TOY, "--epochs", EPOCHS, *arguments)
 
 
