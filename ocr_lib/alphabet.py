@@ -8,7 +8,9 @@ from typing import Dict, Iterable, List, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ocr_lib.direction import mirror_images
 from ocr_lib.errors import OCRError
+from ocr_lib.writing import Writing
 
 DIGITS = "0123456789"
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -24,6 +26,7 @@ SETS = {
     "ascii": "".join(map(chr, range(ord(" "), ord("~") + 1))),
 }
 BLANK = 0
+_AS_THEY_ARE = Writing()
 
 # Controls, lone surrogates, line and paragraph separators: nothing that a line of text can show.
 _REFUSED_CATEGORIES = frozenset(["Cc", "Cs", "Zl", "Zp"])
@@ -40,19 +43,26 @@ class Alphabet:
     Class 0 is the CTC blank; the character at index i is class i + 1. A character is one code point, and text is in
     Unicode's normal form C (NFC): texts are brought to it before they are encoded and after they are decoded.
 
+    Ids are in the order in which characters stand in an image, from left to right; texts are in that in which they are
+    read.
+
     Parameters
     ----------
     characters : str
         Every character once.
+    writing : Writing
+        How texts are written before they are encoded.
 
     Raises
     ------
     OCRError
         If there is no character, or one is repeated, can't be shown in a line of text (a newline or another control
-        character), or never occurs in NFC text.
+        character), or never occurs in NFC text; or if texts are written from right to left, and a bracket lacks its
+        mirror image.
     """
 
     characters: str
+    writing: Writing = _AS_THEY_ARE
 
     def __post_init__(self) -> None:
         if not self.characters:
@@ -69,6 +79,9 @@ class Alphabet:
             if character in seen:
                 raise OCRError(f"the alphabet has {_name(character)} more than once; keep one")
             seen.add(character)
+        for character in mirror_images(self.characters) if self.writing.direction == "rtl" else ():
+            if character not in seen:
+                raise OCRError(f"the alphabet lacks {_name(character)}, whose mirror image it has; add it")
 
     @property
     def num_classes(self) -> int:
@@ -95,16 +108,15 @@ class Alphabet:
         Returns
         -------
         list of int
-            One id from 1 to ``num_classes - 1`` for each character of the NFC text.
+            One id from 1 to ``num_classes - 1`` for each character of the NFC text, from left to right.
 
         Raises
         ------
         OCRError
             If the alphabet lacks a character.
         """
-        normal = unicodedata.normalize("NFC", text)
         try:
-            return [self._ids[character] for character in normal]
+            return [self._ids[character] for character in self.writing.visual(text)]
         except KeyError as error:
             raise OCRError(f"the alphabet lacks {_name(error.args[0])}, which is in the text {text!r}") from None
 
@@ -130,11 +142,11 @@ class Alphabet:
         for label in labels:
             if not 0 < label < self.num_classes:
                 raise ValueError(f"class id {label} is outside 0 to {self.num_classes - 1}")
-        return unicodedata.normalize("NFC", "".join(self.characters[label - 1] for label in labels))
+        return self.writing.logical("".join(self.characters[label - 1] for label in labels))
 
     def known(self, text: str) -> str:
-        """Return the NFC text without the characters that the alphabet lacks."""
-        kept = "".join(character for character in unicodedata.normalize("NFC", text) if character in self._ids)
+        """Return the text as it is written, without the characters that the alphabet lacks."""
+        kept = "".join(character for character in self.writing(text) if character in self._ids)
         # What is left may combine into other characters.
         return kept if unicodedata.is_normalized("NFC", kept) else self.known(kept)
 

@@ -11,6 +11,7 @@ from ocr_lib.alphabet import Alphabet
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.preparation import Preparation
+from ocr_lib.writing import Writing
 
 FORMAT = "lstm-ocr onnx 2"
 _OLD_FORMAT = "ocr-lib onnx 1"
@@ -53,6 +54,12 @@ class Metadata(NamedTuple):
         how = {key: image[key] for key in _PREPARED if key in image}
         return Preparation((image["width"], image["height"]), shrinkage, **how)
 
+    @property
+    def writing(self) -> Writing:
+        """How the texts are written that the network reads."""
+        text = json.loads(self.recipe)["text"]
+        return Writing(**{key: text[key] for key in Writing._fields if text.get(key)})
+
 
 def seal(data: bytes) -> bytes:
     """Fill the digest into a model file made with `Metadata.as_properties`."""
@@ -85,7 +92,7 @@ def read_metadata(properties: Dict[str, str], data: bytes) -> Tuple[Metadata, Al
     metadata = Metadata(**{name: properties[name] for name in Metadata._fields})
     if found == _OLD_FORMAT and properties["is_original"] == "1":
         metadata = metadata._replace(recipe=_with_original_preparation(metadata.recipe))
-    return metadata, Alphabet(metadata.alphabet)
+    return metadata, Alphabet(metadata.alphabet, metadata.writing)
 
 
 def _with_original_preparation(recipe: str) -> str:

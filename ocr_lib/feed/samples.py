@@ -13,8 +13,8 @@ from ocr_lib.images.pixels import Rendition
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.sets.dataset import find_format, open_dataset
-from ocr_lib.sets.lists import rows
-from ocr_lib.sets.readers import LABELS
+from ocr_lib.sets.labelled import rewritten
+from ocr_lib.writing import Writing
 
 _TURNS = ("validation", "test")
 
@@ -43,7 +43,7 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
     ----------
     path : pathlib.Path
         A font, a folder of fonts, a folder of images, or a data set as `open_dataset` takes it. A folder's texts are
-        taken from ``labels.tsv`` beside the images, as ``captcha_generator.py`` writes it, if it names all of them.
+        taken from a list beside the images if it has all of them, and not from their names.
     recipe : Recipe
         Says what captchas to render.
     preparation : Preparation
@@ -69,10 +69,10 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
         return Samples(*CaptchaSource(recipe, fonts)((split, range(count))))
     turn = slice(_TURNS.index(split), None, len(_TURNS))
     rendition = preparation.rendition
-    if path.is_dir() and name in ("names", "labels"):
-        images, texts = _folder(path, rendition, turn, count)
+    if path.is_dir() and name in ("names", "labels") and image_files(path):
+        images, texts = _folder(path, name, recipe.text.writing, rendition, turn, count)
     else:
-        dataset = open_dataset(path, name)
+        dataset = rewritten(open_dataset(path, name), recipe.text.writing)
         indices = range(len(dataset))[turn][:count]
         images, texts = [dataset.read(i, rendition) for i in indices], [dataset.item(i).text for i in indices]
     if not images:
@@ -91,17 +91,14 @@ def _format(path: Path) -> Optional[str]:
         return None
 
 
-def _folder(path: Path, rendition: Rendition, turn: slice, count: int) -> Tuple[List[np.ndarray], Optional[List[str]]]:
+def _folder(
+    path: Path, name: str, writing: Writing, rendition: Rendition, turn: slice, count: int
+) -> Tuple[List[np.ndarray], Optional[List[str]]]:
+    """Read images of a folder, labelled or not; their names need not be their texts."""
     files = image_files(path)[turn][:count]
-    labels = _labels(path / LABELS[0])
+    labels: Dict[str, str] = {}
+    if name != "names":
+        dataset = rewritten(open_dataset(path, name, max_problems=1), writing)
+        labels.update(dataset.item(index) for index in range(len(dataset)))
     texts = [labels[file.name] for file in files] if all(file.name in labels for file in files) else None
     return [read_image(file, rendition) for file in files], texts
-
-
-def _labels(path: Path) -> Dict[str, str]:
-    labels = {}
-    for row in rows(path) if path.exists() else ():
-        if row.fault:
-            raise OCRError(f"{path} can't be read: line {row.line}: {row.fault}")
-        labels[row.name] = row.text
-    return labels

@@ -95,4 +95,4 @@ class Recipe(Part, frozen=True):
     @property
     def alphabet(self) -> Alphabet:
         """Characters the network tells apart."""
-        return Alphabet(self.text.alphabet)
+        return Alphabet(self.text.alphabet, self.text.writing)

@@ -1,16 +1,15 @@
 """Data sets on disk: labelled images in any of several formats, found out by looking at them."""
 
 import logging
-from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Optional, Sequence
+from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
+from ocr_lib.sets.label_files import LABELS, LIST, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
-from ocr_lib.sets.lists import lines, split_at_comma, split_at_tab, split_synth90k
-from ocr_lib.sets.readers import GT_SUFFIX, LABELS, LIST, read_gt, read_list, read_names
+from ocr_lib.sets.layouts import COMMA, SYNTH90K, TAB, Layout
+from ocr_lib.sets.readers import gt_suffix, read_gt, read_list, read_names
 from ocr_lib.sets.records import RecordDataset
 
 __all__ = [
@@ -28,13 +27,26 @@ logger = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 0.05
 _TOLD = 5
-_LOOKED_AT = 100
+
+
+class Options(NamedTuple):
+    """What there is to say about how a data set is read; each reader takes what is its own."""
+
+    label_pattern: Optional[str] = None
+    parts: Sequence[str] = ()
+    alphabet: Optional[str] = None
+
+
+Read = Callable[[Path, Options], Dataset]
 
 
 def open_dataset(
     path: Path,
     format: Optional[str] = None,  # noqa: A002
     max_problems: float = MAX_PROBLEMS,
+    label_pattern: Optional[str] = None,
+    parts: Sequence[str] = (),
+    alphabet: Optional[str] = None,
 ) -> Dataset:
     """Open a data set.
 
@@ -46,6 +58,13 @@ def open_dataset(
         One of `FORMATS`; found out if left out.
     max_problems : float
         The share of entries that may be unusable, from 0 to 1.
+    label_pattern : str, optional
+        Regular expression whose group ``text`` finds the labels in the images' names.
+    parts : sequence of str
+        The first of these that a list has rows of is read, where a column parts it in train, val and test; all rows if
+        left out.
+    alphabet : str, optional
+        Characters that class ids in a RecordIO file stand for, in their order.
 
     Raises
     ------
@@ -57,10 +76,12 @@ def open_dataset(
     path = Path(path)
     if not path.exists():
         raise OCRError(f"{path}: no such file or folder")
-    name = format or find_format(path)
+    name = format or ("names" if label_pattern else find_format(path))
     if name not in FORMATS:
         raise OCRError(f"there is no format {name}: choose from {', '.join(FORMATS)}")
-    dataset = FORMATS[name](path)
+    if label_pattern and name != "names":
+        raise OCRError(f"--label-pattern finds labels in the names of images: it goes with --format names, not {name}")
+    dataset = FORMATS[name](path, Options(label_pattern, parts, alphabet))
     check_problems(path, len(dataset), dataset.problems, max_problems)
     return dataset
 
@@ -97,70 +118,72 @@ def find_format(path: Path) -> str:
     Raises
     ------
     OCRError
-        If it looks like none.
+        If it looks like none, or like several.
     """
     if not path.is_dir():
         return _format_of_file(path)
-    if any((path / name).is_file() for name in LABELS):
+    files = label_files(path)
+    if files.one(*LABELS, LIST):
         return "labels"
-    if (path / LIST).is_file():
-        return _format_of_file(path / LIST)
-    if next(path.rglob(f"*{GT_SUFFIX}"), None):
+    if gt_suffix(path):
         return "gt"
     if next(path.glob("*.rec"), None):
         return "rec"
     if image_files(path):
+        files.check_names()
         return "names"
     raise OCRError(f"{path}: no labelled image in this folder")
 
 
 def _format_of_file(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix == ".rec":
+    if path.suffix.lower() == ".rec":
         return "rec"
-    if suffix in (".csv", ".tsv"):
+    if recognise_list(path):
         return "labels"
-    for _, line in islice(lines(path), _LOOKED_AT):
-        if "\t" in line and "," not in line.partition("\t")[0]:
-            return "tab"
-        if "," in line:
-            return "list"
-        if split_synth90k(line):
-            return "synth90k"
     raise OCRError(f"{path}: no list of images and their texts; --format says what it is: {', '.join(FORMATS)}")
 
 
-def _in_folder(path: Path, name: str) -> Path:
+def _list_of(path: Path, *first: str) -> Path:
+    """Return a list, or that of a folder, of several the first that is called so."""
     if not path.is_dir():
         return path
-    if not (path / name).is_file():
-        raise OCRError(f"{path}: no {name} in this folder")
-    return path / name
+    found = label_files(path).one(*first)
+    if found is None:
+        raise OCRError(f"{path}: no {first[0]}, nor another list of images in this folder")
+    return found
 
 
-def _folder(read: Callable[[Path], Dataset], path: Path) -> Dataset:
+def _read_names(path: Path, options: Options) -> Dataset:
+    return read_names(_folder(path), options.label_pattern)
+
+
+def _read_labels(path: Path, options: Options) -> Dataset:
+    return read_list(_list_of(path, *LABELS, LIST), None, options.parts)
+
+
+def _read_as(layout: Layout) -> Read:
+    return lambda path, options: read_list(_list_of(path, LIST, *LABELS), layout)
+
+
+def _folder(path: Path) -> Path:
     if not path.is_dir():
         raise OCRError(f"{path}: not a folder")
-    return read(path)
+    return path
 
 
-def _labels(path: Path) -> Dataset:
-    return read_list(_in_folder(path, next((name for name in LABELS if (path / name).is_file()), LABELS[0])))
-
-
-def _records(path: Path) -> Dataset:
+def _read_records(path: Path, options: Options) -> Dataset:
     files = sorted(path.glob("*.rec")) if path.is_dir() else [path]
     if len(files) != 1:
         raise OCRError(f"{path}: {len(files) or 'no'} .rec files in this folder; name one")
-    return RecordDataset(files[0])
+    return RecordDataset(files[0], options.alphabet)
 
 
-FORMATS: Dict[str, Callable[[Path], Dataset]] = {
-    "names": partial(_folder, read_names),
-    "labels": _labels,
-    "gt": partial(_folder, read_gt),
-    "list": lambda path: read_list(_in_folder(path, LIST), split_at_comma),
-    "tab": lambda path: read_list(_in_folder(path, LIST), split_at_tab),
-    "synth90k": lambda path: read_list(_in_folder(path, LIST), split_synth90k),
-    "rec": _records,
+FORMATS: Dict[str, Read] = {
+    "names": _read_names,
+    "labels": _read_labels,
+    "gt": lambda path, options: read_gt(_folder(path)),
+    "list": _read_as(COMMA),
+    "tab": _read_as(TAB),
+    "synth90k": _read_as(SYNTH90K),
+    "rec": _read_records,
 }

@@ -11,6 +11,7 @@ import numpy as np
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.images.decode import decode_image
 from ocr_lib.images.pixels import GREY, Rendition
+from ocr_lib.writing import Writing
 
 _CONTROLS = ("Cc", "Cs")
 
@@ -89,6 +90,45 @@ class Dataset(ABC):
         with naming(self.where(index)):
             data = self._bytes(index)
             return data, decode_image(data, rendition)
+
+
+def rewritten(dataset: Dataset, writing: Writing) -> Dataset:
+    """Return a data set whose texts are written so."""
+    return dataset if writing == Writing() else _Rewritten(dataset, writing)
+
+
+class _Rewritten(Dataset):
+    """A data set whose texts are written in another way."""
+
+    def __init__(self, dataset: Dataset, writing: Writing) -> None:
+        super().__init__()
+        self.problems = list(dataset.problems)
+        self._dataset = dataset
+        self._writing = writing
+        self._indices = array("Q")
+        for index in range(len(dataset)):
+            if self._text(index):
+                self._indices.append(index)
+            else:
+                self.note(dataset.where(index), "nothing of the label is to be seen")
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def item(self, index: int) -> Item:
+        """Return the name of an image, and its text as it is written."""
+        place = self._indices[index]
+        return Item(self._dataset.item(place).name, self._text(place))
+
+    def where(self, index: int) -> str:
+        """Return where an image is, for messages."""
+        return self._dataset.where(self._indices[index])
+
+    def _text(self, place: int) -> str:
+        return " ".join(self._writing(self._dataset.item(place).text).split())
+
+    def _bytes(self, index: int) -> bytes:
+        return self._dataset._bytes(self._indices[index])
 
 
 def clean_label(text: str) -> str:

@@ -1,19 +1,20 @@
-"""Text files that list images and what they say, a line each."""
+"""The rows of lists of images and what they say, be they lines or entries of JSON."""
 
+import contextlib
 import csv
-import re
+from itertools import islice
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ocr_lib.errors import OCRError
+from ocr_lib.sets.encoding import ADVICE, is_whole, lines
+from ocr_lib.sets.layouts import PARTS, Exists, Layout, looks_like_image
 
-_SYNTH90K = re.compile(r"((?:.*/)?[0-9]+_([^_/]+)_[0-9]+\.\w+)(?: [0-9]+)?")
-
-Split = Callable[[str], Optional[Tuple[str, str]]]
+_MOST_LINES = 10  # of a cell in quotes
 
 
 class Row(NamedTuple):
-    """A line of a list.
+    """A line of a list, or an entry of one in JSON.
 
     Attributes
     ----------
@@ -21,6 +22,8 @@ class Row(NamedTuple):
         Its number, from 1 on.
     name, text : str
         Of the image.
+    part : str
+        Of the data set: train, val, test or another word; empty where a list has none.
     fault : str, optional
         Why the line says nothing.
     """
@@ -28,83 +31,69 @@ class Row(NamedTuple):
     line: int
     name: str = ""
     text: str = ""
+    part: str = ""
     fault: Optional[str] = None
 
 
-def rows(path: Path, split: Optional[Split] = None) -> Iterator[Row]:
-    """Yield the lines of a list, blank ones left out.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    split : callable, optional
-        Turns a line into name and text, or into None. Left out, the names' end says how: CSV, or a tab in between.
+def rows(path: Path, layout: Layout, exists: Exists) -> Iterator[Row]:
+    """Yield the lines of a list, blank ones and titles left out.
 
     Raises
     ------
     OCRError
-        If the file can't be read, or CSV has a quote that is not closed.
+        If the file can't be read; in the end, if lines were not UTF-8 and the others were ASCII alone: then it is in
+        another encoding, in which other lines may have been read wrongly.
     """
-    if split is None and path.suffix.lower() == ".csv":
-        yield from _csv_rows(path)
-        return
-    for number, line in lines(path):
+    damaged, is_utf8 = 0, False
+    for number, line, fields in _records(path, layout, exists):
+        if fields is None:
+            yield Row(number, fault="not a line of CSV: a quote in it is not closed, or something is behind it")
+        elif not is_whole(line):
+            damaged = damaged or number
+            yield Row(number, fault="not UTF-8")
+        elif number > 1 or not layout.has_titles:
+            is_utf8 = is_utf8 or not line.isascii()
+            yield _row(number, fields, layout, '"' in line)
+    if damaged and not is_utf8:
+        raise OCRError(f"{path}: line {damaged} is not UTF-8; {ADVICE}")
+
+
+def _row(number: int, fields: List[str], layout: Layout, has_quotes: bool) -> Row:
+    if len(fields) > layout.width == 2 and not (layout.is_quoted and has_quotes):
+        fields = [fields[0], layout.separator.join(fields[1:])]
+    if len(fields) != layout.width or not fields[layout.columns[0]].strip():
+        return Row(number, fault="not the path of an image and its text")
+    name, text, *part = (fields[column].strip() for column in layout.columns)
+    return Row(number, name, text, *(PARTS.get(each.lower(), each) for each in part))
+
+
+def _records(path: Path, layout: Layout, exists: Exists) -> Iterator[Tuple[int, str, Optional[List[str]]]]:
+    """Yield lines with their numbers and columns, or None where quotes are amiss."""
+    source = lines(path)
+    ahead: List[Tuple[int, str]] = []
+    while True:
+        here = ahead.pop(0) if ahead else next(source, None)
+        if here is None:
+            return
+        number, line = here
         if not line.strip():
             continue
-        pair = (split or split_at_tab)(line)
-        if not _is_utf8(line):
-            yield Row(number, fault="not UTF-8")
-        elif pair is None or not pair[0]:
-            yield Row(number, fault="not the path of an image and its text")
-        else:
-            yield Row(number, *pair)
+        try:
+            fields: Optional[List[str]] = layout.split(line)
+        except csv.Error:
+            ahead += islice(source, _MOST_LINES - len(ahead))
+            count, fields = _continued(line, [text for _, text in ahead], layout, exists)
+            number = ahead[count - 1][0] if count else number
+            del ahead[:count]
+        yield number, line, fields
 
 
-def lines(path: Path) -> Iterator[Tuple[int, str]]:
-    """Yield the lines of a file with their numbers; bytes that are not UTF-8 are lone surrogates."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                yield number, line.rstrip("\r\n")
-    except OSError as error:
-        raise OCRError(f"{path}: {error.strerror or error}") from error
-
-
-def split_at_comma(line: str) -> Optional[Tuple[str, str]]:
-    """Split ``images/1.png,text``."""
-    name, comma, text = line.partition(",")
-    return (name, text) if comma else None
-
-
-def split_at_tab(line: str) -> Optional[Tuple[str, str]]:
-    """Split ``images/1.png<TAB>text``."""
-    name, tab, text = line.partition("\t")
-    return (name, text) if tab else None
-
-
-def split_synth90k(line: str) -> Optional[Tuple[str, str]]:
-    """Split ``./2425/1/115_Lube_45484.jpg 45484``; the text is the word in the name."""
-    match = _SYNTH90K.fullmatch(line.strip())
-    return (match[1], match[2]) if match else None
-
-
-def _csv_rows(path: Path) -> Iterator[Row]:
-    reader = csv.reader((f"{line}\n" for _, line in lines(path)), strict=True)
-    try:
-        for fields in reader:
-            if not all(map(_is_utf8, fields)):
-                yield Row(reader.line_num, fault="not UTF-8")
-            elif len(fields) == 2 and fields[0]:
-                yield Row(reader.line_num, *fields)
-            elif fields:
-                yield Row(reader.line_num, fault="not the name of an image and its text")
-    except csv.Error as error:
-        raise OCRError(f"{path}:{reader.line_num}: {error}") from error
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _continued(line: str, ahead: Sequence[str], layout: Layout, exists: Exists) -> Tuple[int, Optional[List[str]]]:
+    """Return how many lines a record goes on for whose quote is open, and its columns."""
+    for count, following in enumerate(ahead, 1):
+        name = following.partition(layout.separator)[0].strip('" ')
+        if looks_like_image(name) or exists(name):
+            break
+        with contextlib.suppress(csv.Error):
+            return count, layout.split("\n".join([line, *ahead[:count]]))
+    return 0, None

@@ -1,25 +1,28 @@
 """Data sets of image files: labels in the files' names, in files beside them, or in a list of all."""
 
+import logging
 import os
 import re
 from array import array
+from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Set
+from typing import Container, Dict, Iterable, List, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.images.file import IMAGE_SUFFIXES
+from ocr_lib.sets.encoding import decode_text
+from ocr_lib.sets.folders import ImageFinder, walk
+from ocr_lib.sets.json_lists import json_rows
+from ocr_lib.sets.label_files import LABELS, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label, name_of, path_of
-from ocr_lib.sets.lists import Split, rows
+from ocr_lib.sets.layouts import JSON, NAME_TITLES, Layout
+from ocr_lib.sets.lists import Row, rows
+from ocr_lib.sets.names import find_scheme, scheme_of_pattern
 
-LABELS = ("labels.tsv", "labels.csv")
-LIST = "list.txt"
+logger = logging.getLogger(__name__)
+
 GT_SUFFIX = ".gt.txt"
-# A list's paths need not say in which folder beside it the images are, nor how their names end.
-_FOLDERS = ("", "imgs/", "images/")
-_ENDINGS = ("", ".png", ".jpg", ".tif")
-_TITLES = frozenset("file file_name filename image name path".split())
-_NUMBERED = re.compile(r"(.+?)(?:_[0-9]+)?", re.DOTALL)
 # OCRopus and its heirs keep an image's binarized, normalised and dewarped forms beside it.
 _FORMS = re.compile(r"\.(?:bin|dew|nrm|raw)$")
 
@@ -42,8 +45,8 @@ class FileDataset(Dataset):
         self._texts = Strings()
         self._lines = array("L")
 
-    def add(self, name: str, text: str, line: int = 0) -> None:
-        """Take an image in, or note why it can't be used."""
+    def add(self, name: str, text: str, line: int = 0) -> bool:
+        """Take an image in, or note why it can't be used; returns whether it can."""
         try:
             name.encode()
             label = clean_label(text)
@@ -55,6 +58,8 @@ class FileDataset(Dataset):
             self._names.append(name)
             self._texts.append(label)
             self._lines.append(line)
+            return True
+        return False
 
     def __len__(self) -> int:
         return len(self._names)
@@ -74,95 +79,170 @@ class FileDataset(Dataset):
         return f"{self._listing}:{line}: {name}" if self._listing else str(self._folder / name)
 
 
-def read_names(folder: Path) -> Dataset:
-    """Read a folder whose images are named as they read, maybe with a number: ``2b827.png``, ``2b827_3.png``."""
+def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
+    """Read a folder whose images' names have their labels: ``2b827.png``, ``2b827_3.png``, ``0007_2b827.png``.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    label_pattern : str, optional
+        Regular expression that finds the label, its group ``text``, in the name without its ending. Left out, all names
+        together say where it is.
+
+    Raises
+    ------
+    OCRError
+        If they don't say it, or the expression is none.
+    """
     dataset = FileDataset(folder)
-    for path in image_files(folder):
-        if path.is_file():
-            name = name_of(path.name)
-            dataset.add(name, text_of_name(Path(name).stem))
+    files = [path for path in image_files(folder) if path.is_file()]
+    names = [name_of(path.name) for path in files]
+    stems = [Path(name).stem for name in names]
+    scheme = scheme_of_pattern(label_pattern) if label_pattern else find_scheme(stems)
+    texts = [scheme.text_of(stem) for stem in stems]
+    if texts != stems:
+        logger.info("Labels of %s are in the names, %s", folder, scheme.shown(stems))
+    for name, text in zip(names, texts):
+        if text is None:
+            dataset.note(str(folder / name), f"{scheme.name} finds no label")
+        else:
+            dataset.add(name, text)
     return dataset
-
-
-def text_of_name(stem: str) -> str:
-    """Return the text that a name stands for: without ``_3``."""
-    match = _NUMBERED.fullmatch(stem)
-    return match[1] if match else stem
 
 
 def read_gt(folder: Path) -> Dataset:
     """Read a folder, and those within, of images each with its text in a file beside it: ``1.png``, ``1.gt.txt``.
 
-    Where several forms of an image share one text, the first of ``1.png``, ``1.bin.png``, ``1.dew.png``,
-    ``1.nrm.png`` is taken.
+    Where no file is called so, texts are in ``1.txt``. Where several forms of an image share one text, the first of
+    ``1.png``, ``1.bin.png``, ``1.dew.png``, ``1.nrm.png`` is taken.
     """
     dataset = FileDataset(folder)
-    for directory, folders, files in os.walk(folder):
-        folders.sort()
-        texts = {name for name in files if name.endswith(GT_SUFFIX)}
-        for text, images in sorted(_images_of_texts(files, texts).items()):
-            path = Path(directory) / text
+    suffix = gt_suffix(folder) or GT_SUFFIX
+    for directory, files in walk(folder):
+        texts = {name for name in files if name.endswith(suffix)}
+        for text, images in sorted(_images_of_texts(files, texts, suffix).items()):
+            path = directory / text
             if not images:
-                dataset.note(str(path), "no image beside it")
+                if suffix == GT_SUFFIX:
+                    dataset.note(str(path), "no image beside it")
             elif text not in texts:
                 dataset.note(str(path.with_name(images[0])), f"no {text} beside it")
             else:
                 try:
-                    label = path.read_text(encoding="utf-8-sig")
-                except (OSError, UnicodeDecodeError) as error:
+                    label = _one_line(decode_text(path.read_bytes()))
+                except (OCRError, OSError) as error:
                     dataset.note(str(path), error)
                 else:
                     dataset.add(name_of(os.path.relpath(path.with_name(images[0]), folder)), label)
     return dataset
 
 
-def read_list(path: Path, split: Optional[Split] = None) -> Dataset:
+def gt_suffix(folder: Path) -> Optional[str]:
+    """Return how the files end that have the texts of the images beside them; None if most images have none."""
+    images = texts = 0
+    for _, files in walk(folder):
+        if any(name.endswith(GT_SUFFIX) for name in files):
+            return GT_SUFFIX
+        stems = {Path(name).stem for name in files if name.endswith(".txt")}
+        found = [Path(name).stem for name in files if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+        images += len(found)
+        texts += sum(stem in stems for stem in found)
+    return ".txt" if images < 2 * texts else None
+
+
+def read_list(path: Path, layout: Optional[Layout] = None, parts: Sequence[str] = ()) -> Dataset:
     """Read a list of image files and their texts.
 
     Parameters
     ----------
     path : pathlib.Path
         The list. Names of images are relative to its folder.
-    split : callable, optional
-        Turns a line into name and text, or into None; of ``rows`` if left out.
+    layout : Layout, optional
+        Found by looking if left out.
+    parts : sequence of str
+        Of lists that are parted in train, val and test, the first of these that is there is read; all if left out.
+
+    Raises
+    ------
+    OCRError
+        If it is no list, or has none of the parts.
     """
+    is_looked_at = layout is None
+    if layout is None:
+        layout = _recognised(path)
     dataset = FileDataset(path.parent, path)
-    taken: Set[str] = set()
-    for row in rows(path, split):
+    finder = ImageFinder(path.parent)
+    found: Iterable[Row] = json_rows(path) if layout == JSON else rows(path, layout, finder.find)
+    if len(layout.columns) > 2 or layout == JSON:
+        found = _of_part(path, list(found), parts)
+    seen: Dict[str, str] = {}
+    for row in found:
         if row.fault:
             dataset.note(f"{path}:{row.line}", row.fault)
             continue
-        name = _find(path.parent, row.name)
+        name = finder.find(row.name)
         if name is None:
-            if row.line > 1 or row.name.lower() not in _TITLES:
+            if row.line > 1 or row.name.lower() not in NAME_TITLES:
                 dataset.note(f"{path}:{row.line}", f"no image {row.name}")
-        elif name in taken:
-            dataset.note(f"{path}:{row.line}", f"{name} is listed again")
+        elif row.text.split() != seen.setdefault(name, row.text).split():
+            dataset.note(f"{path}:{row.line}", f"{name} is listed again, with another text")
         else:
-            taken.add(name)
             dataset.add(name, row.text, row.line)
-    if path.name in LABELS:
-        for image in image_files(path.parent):
-            if name_of(image.name) not in taken:
-                dataset.note(str(image), f"not in {path.name}")
+    twice = len(dataset) - len(seen)
+    if twice > 0:
+        logger.warning("%s: %d lines name an image again, with the same text: these weigh twice", path, twice)
+    _note_unlisted(dataset, path, seen)
+    if is_looked_at and path.name not in LABELS and len(dataset):
+        logger.info("Labels are in %s: %s says %r", path, *dataset.item(0))
     return dataset
 
 
-def _find(folder: Path, name: str) -> Optional[str]:
-    """Return the path of an image file that a list names, from the list's folder on."""
-    # Not pathlib: to it a name that is too long is an error, and lists have millions of names.
-    for found in (f"{place}{name}{ending}" for place in _FOLDERS for ending in _ENDINGS):
-        if os.path.isfile(os.path.join(folder, path_of(found))):  # noqa: PTH113, PTH118
-            return os.path.normpath(found)
-    return None
+def _recognised(path: Path) -> Layout:
+    recognised = recognise_list(path)
+    if recognised is None:
+        raise OCRError(f"{path}: no list of images and their texts")
+    if recognised.layout.fault:
+        raise OCRError(f"{path}: {recognised.layout.fault}")
+    return recognised.layout
 
 
-def _images_of_texts(files: Iterable[str], texts: Iterable[str]) -> Dict[str, List[str]]:
+def _of_part(path: Path, found: Sequence[Row], parts: Sequence[str]) -> Iterable[Row]:
+    """Leave out rows of other parts of the data set than the one that is wanted, and tell it."""
+    counts = Counter(row.part for row in found if not row.fault)
+    told = ", ".join(f"{count} lines of {part or 'no part'}" for part, count in sorted(counts.items()))
+    if not parts or len(counts) < 2:
+        if any(counts):
+            logger.info("%s has %s: all are read", path, told)
+        return found
+    for part in parts:
+        if part in counts:
+            logger.info("%s has %s: those of %s are read; --split names others", path, told, part)
+            return [row for row in found if row.fault or row.part == part]
+    raise OCRError(f"{path} has {told}, and none of {parts[0]}: --split says which to read, or all")
+
+
+def _note_unlisted(dataset: FileDataset, path: Path, listed: Container[str]) -> None:
+    """Tell which images beside a list are not in it: of our own lists, which have all of a folder, as problems."""
+    unlisted = [image for image in image_files(path.parent) if name_of(image.name) not in listed]
+    if path.name in LABELS:
+        for image in unlisted:
+            dataset.note(str(image), f"not in {path.name}")
+
+
+def _one_line(text: str) -> str:
+    """Return a text of one line; the texts of more lines are not those of an image of one."""
+    lines = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
+    if len(lines) > 1:
+        raise OCRError(f"{len(lines)} lines, and an image has one")
+    return "".join(lines)
+
+
+def _images_of_texts(files: Iterable[str], texts: Iterable[str], suffix: str) -> Dict[str, List[str]]:
     """Group images by the name of their text, whether or not it is there."""
     groups: Dict[str, List[str]] = {text: [] for text in texts}
     for name in sorted(files, key=lambda name: (len(name), name)):
         path = Path(name)
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            stem, exact = path.stem, path.stem + GT_SUFFIX
-            groups.setdefault(exact if exact in groups else _FORMS.sub("", stem) + GT_SUFFIX, []).append(name)
+            stem, exact = path.stem, path.stem + suffix
+            groups.setdefault(exact if exact in groups else _FORMS.sub("", stem) + suffix, []).append(name)
     return groups

@@ -12,10 +12,11 @@ import struct
 import weakref
 from array import array
 from pathlib import Path
-from typing import Callable, Iterator, Tuple
+from typing import Callable, Iterator, Optional, Tuple
 
 from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
+from ocr_lib.sets.class_ids import Label, find_class_ids
 from ocr_lib.sets.labelled import Dataset, Item, clean_label
 
 _MAGIC = struct.pack("<I", 0xCED7230A)
@@ -40,7 +41,7 @@ def unpack(record: bytes) -> Tuple[str, bytes]:
     OCRError
         If the record has no label that is a text.
     """
-    return _text(record), record[_text_end(record) :]
+    return _label(record).text, record[_text_end(record) :]
 
 
 def frame(record: bytes) -> bytes:
@@ -173,17 +174,30 @@ class RecordFile:
 
 
 class RecordDataset(Dataset):
-    """The images of a RecordIO file; of each, memory holds its position and number."""
+    """The images of a RecordIO file; of each, memory holds its position and number.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path : pathlib.Path
+    alphabet : str, optional
+        Characters that labels stand for if they are class ids, see `ocr_lib.sets.class_ids`.
+
+    Raises
+    ------
+    OCRError
+        If the file is cut off or damaged, or has class ids that can't be mapped.
+    """
+
+    def __init__(self, path: Path, alphabet: Optional[str] = None) -> None:
         super().__init__()
         self._file = RecordFile(path)
         self._positions = array("Q")
         self._numbers = array("Q")
+        self._ids = find_class_ids(path, self._labels(), alphabet)
         for number, position in enumerate(self._file.positions()):
             start = self._file.read_start(position)
             try:
-                clean_label(_text(start))
+                self._text(start)
             except OCRError as error:
                 self.note(f"{path}: record {number} at byte {position}", error)
             else:
@@ -195,14 +209,24 @@ class RecordDataset(Dataset):
 
     def item(self, index: int) -> Item:
         """Return the number of a record, as its name, and the text."""
-        return Item(f"{self._numbers[index]:06d}", clean_label(_text(self._file.read_start(self._positions[index]))))
+        return Item(f"{self._numbers[index]:06d}", self._text(self._file.read_start(self._positions[index])))
 
     def where(self, index: int) -> str:
         """Return file, number and position of a record."""
         return f"{self._file.path}: record {self._numbers[index]} at byte {self._positions[index]}"
 
+    def _labels(self) -> Iterator[Label]:
+        for position in self._file.positions():
+            with contextlib.suppress(_LabelError):
+                yield _label(self._file.read_start(position))
+
+    def _text(self, record: bytes) -> str:
+        label = _label(record)
+        return clean_label(self._ids.text(label) if self._ids else label.text)
+
     def _bytes(self, index: int) -> bytes:
-        return unpack(self._file.read(self._positions[index]))[1]
+        record = self._file.read(self._positions[index])
+        return record[_text_end(record) :]
 
 
 def _after(start: int, length: int) -> int:
@@ -213,14 +237,12 @@ def _text_end(record: bytes) -> int:
     return _HEADER.size + 4 * int(_HEADER.unpack_from(record)[0])
 
 
-def _text(record: bytes) -> str:
+class _LabelError(OCRError):
+    """A record has no label."""
+
+
+def _label(record: bytes) -> Label:
     if len(record) < _HEADER.size or _text_end(record) > len(record):
-        raise OCRError("too short for its header and label")
-    count = _HEADER.unpack_from(record)[0]
-    codes = struct.unpack_from(f"<{count}f", record, _HEADER.size)
-    try:
-        if not count or any(code % 1 for code in codes):
-            raise ValueError
-        return "".join(chr(int(code)) for code in codes)
-    except (ValueError, OverflowError):
-        raise OCRError("the label is not the code points of a text") from None
+        raise _LabelError("too short for its header and label")
+    count, number = _HEADER.unpack_from(record)[:2]
+    return Label(struct.unpack_from(f"<{count}f", record, _HEADER.size)) if count else Label((number,), is_single=True)

@@ -11,8 +11,11 @@ from typing import Callable, Dict, Iterable, Iterator, Set, Tuple
 from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
 from ocr_lib.images.file import IMAGE_SUFFIXES, format_of
+from ocr_lib.sets.folders import is_passed_over
+from ocr_lib.sets.label_files import LABELS, LIST
 from ocr_lib.sets.labelled import Item, path_of
-from ocr_lib.sets.readers import GT_SUFFIX, LABELS, LIST, text_of_name
+from ocr_lib.sets.names import PLAIN, find_scheme
+from ocr_lib.sets.readers import GT_SUFFIX
 from ocr_lib.sets.records import pack, record_writer
 
 Sample = Tuple[Item, bytes]
@@ -73,14 +76,20 @@ def _atomic_folder(path: Path) -> Iterator[Path]:
 
 def _write_names(folder: Path, samples: Iterable[Sample]) -> None:
     counts: Counter[str] = Counter()
+    texts: Dict[str, str] = {}
     for item, data in samples:
         text = item.text
-        is_plain = not counts[text] and text_of_name(text) == text
+        is_plain = not counts[text] and PLAIN.text_of(text) == text
         name = f"{text}{'' if is_plain else f'_{counts[text]}'}{_suffix(item.name, data)}"
-        if "/" in name or len(name.encode()) > _MOST_BYTES:
+        if "/" in name or is_passed_over(name) or len(name.encode()) > _MOST_BYTES:
             raise OCRError(f"{item.name}: the text {text!r} can't be the name of a file: choose another format")
         counts[text] += 1
+        texts[Path(name).stem] = text
         (folder / path_of(name)).write_bytes(data)
+    scheme = find_scheme(list(texts))
+    for stem, text in texts.items():
+        if scheme.text_of(stem) != text:
+            raise OCRError(f"the name {stem!r} would not be read as the text {text!r}: choose another format")
 
 
 def _write_gt(folder: Path, samples: Iterable[Sample]) -> None:

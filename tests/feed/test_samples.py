@@ -100,9 +100,13 @@ class TestFolder:
         assert load(folder, "validation").texts == ["text 0", "text 2", "text 4", "text 6"]
         assert load(folder, "test", 2).texts == ["text 1", "text 3"]
 
-    def test_texts_may_be_empty_and_of_any_language(self, folder):
-        label(folder, [("1.png", ""), ("3.png", "жук"), ("5.png", "a b")])
-        assert load(folder).texts == ["", "жук", "a b"]
+    def test_texts_may_be_of_any_language(self, folder):
+        label(folder, [("1.png", "数字"), ("3.png", "жук"), ("5.png", "a b")])
+        assert load(folder).texts == ["数字", "жук", "a b"]
+
+    def test_a_list_by_any_name(self, folder):
+        (folder / "gt.txt").write_text("".join(f'{i}.png, "text {i}"\n' for i in range(7)))
+        assert load(folder).texts == ["text 1", "text 3", "text 5"]
 
     def test_no_texts_where_one_is_unknown(self, folder):
         label(folder, [("1.png", "a"), ("3.png", "b")])
@@ -127,7 +131,7 @@ class TestFolder:
 
     def test_labels_that_are_no_text(self, folder):
         (folder / "labels.tsv").write_bytes(b"1.png\t\xff\n")
-        with pytest.raises(OCRError, match=f"^{folder}/labels.tsv can't be read"):
+        with pytest.raises(OCRError, match=f"^{folder}/labels.tsv: line 1 is not UTF-8"):
             load(folder)
 
 

@@ -48,9 +48,12 @@ class TestLinesOfPrint:
             assert image.dtype == np.uint8 and image.ndim == 2 and image.shape[1] > image.shape[0]
             assert set(np.unique(image)) == {0, 255}
 
-    def test_another_list_is_told(self):
-        with pytest.raises(OCRError, match="labels.tsv:1: no image train; "):
-            open_dataset(UW3)
+    def test_a_list_of_parts(self):
+        for parts, count in ((), 500), (("train",), 400), (("val", "test"), 100):
+            dataset = open_dataset(UW3, parts=parts)
+            assert (len(dataset), dataset.problems) == (count, [])
+        with pytest.raises(OCRError, match="100 lines of val, and none of test: --split says which to read, or all"):
+            open_dataset(UW3, parts=("test",))
 
 
 class TestFormats:
@@ -59,13 +62,10 @@ class TestFormats:
         [
             ("a.rec", "", "rec"),
             ("A.REC", "", "rec"),
-            ("labels.tsv", "", "labels"),
-            ("train.CSV", "", "labels"),
-            ("train.txt", "a.png,b c\n", "list"),
-            ("train.txt", "\n\na.png,b\tc\n", "list"),
-            ("train.txt", "a.png\tb,c\n", "tab"),
-            ("train", "./2425/1/115_Lube_45484.jpg 45484\n", "synth90k"),
-            ("train.lst", "title\n1/115_Lube_45484.jpg 45484\n", "synth90k"),
+            ("train.CSV", "a.png,b c\n", "labels"),
+            ("train.txt", "\n\na.png,b\tc\n", "labels"),
+            ("train", "./2425/1/115_Lube_45484.jpg 45484\n", "labels"),
+            ("train.json", '{"a.png": "b"}', "labels"),
         ],
     )
     def test_of_files(self, tmp_path, name, content, format_):
@@ -91,7 +91,7 @@ class TestFormats:
     def test_of_a_folder_with_a_list(self, tmp_path, content, format_):
         write(tmp_path / "images" / "a.png")
         write(tmp_path / "list.txt", content)
-        assert find_format(tmp_path) == format_
+        assert find_format(tmp_path) == "labels"
         assert open_dataset(tmp_path).item(0) == open_dataset(tmp_path, format_).item(0) == ("images/a.png", "a")
 
     def test_a_format_that_is_named_counts(self, tmp_path):
