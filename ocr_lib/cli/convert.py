@@ -8,10 +8,12 @@ from typing import Iterator, List, Optional
 
 from tqdm import tqdm
 
+from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import make_parser, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.errors import OCRError
-from ocr_lib.sets.dataset import Dataset, check_problems, open_dataset
+from ocr_lib.sets.alphabets import find_alphabet
+from ocr_lib.sets.dataset import Dataset, check_problems, open_dataset, parts_of
 from ocr_lib.sets.writers import WRITERS, Sample, write_dataset
 
 
@@ -23,14 +25,21 @@ def main(argv: Optional[List[str]] = None) -> int:
     )
     parser.add_argument("source", type=Path, metavar="SOURCE", help="a folder, a list of images, or a .rec file")
     parser.add_argument("out", type=Path, metavar="OUT", help="a new folder, or a .rec file")
-    add_dataset_options(parser, "SOURCE")
+    add_dataset_options(parser, "SOURCE", "all")
+    parser.add_argument(
+        "--alphabet",
+        metavar="NAME|FILE",
+        help=f"{', '.join(SETS)}, or a text file: the characters that class ids in a .rec file stand for, in their order",
+    )
     parser.add_argument("--to", choices=WRITERS, help="format of OUT (default: rec if it ends in .rec, else labels)")
     parser.add_argument("--json", action="store_true", help="print an object")
     return run_command(parser, _convert, argv)
 
 
 def _convert(args: argparse.Namespace) -> int:
-    dataset = open_dataset(args.source, args.format, args.max_problems)
+    alphabet = find_alphabet(args.alphabet) if args.alphabet else None
+    parts = parts_of(args.split)
+    dataset = open_dataset(args.source, args.format, args.max_problems, args.label_pattern, parts, alphabet)
     hide = args.quiet or not sys.stderr.isatty()
     with tqdm(total=len(dataset), unit="image", disable=hide, leave=False) as bar:
         found = len(dataset.problems)

@@ -4,8 +4,10 @@ import argparse
 
 from ocr_lib.sets.dataset import FORMATS, MAX_PROBLEMS
 
+DATASET_OPTIONS = ("format", "max_problems", "label_pattern", "split")
 
-def add_dataset_options(parser: argparse.ArgumentParser, of: str) -> None:
+
+def add_dataset_options(parser: argparse.ArgumentParser, of: str, split: str) -> None:
     """Add the options that say how a data set is read.
 
     Parameters
@@ -13,6 +15,8 @@ def add_dataset_options(parser: argparse.ArgumentParser, of: str) -> None:
     parser : argparse.ArgumentParser
     of : str
         What the help calls the data set.
+    split : str
+        Which part of a list is read if that is parted.
     """
     parser.add_argument("--format", choices=FORMATS, help=f"of {of} (default: found by looking at it)")
     parser.add_argument(
@@ -21,4 +25,12 @@ def add_dataset_options(parser: argparse.ArgumentParser, of: str) -> None:
         default=MAX_PROBLEMS,
         metavar="SHARE",
         help="stop if more than this share of images can't be used, from 0 to 1",
+    )
+    parser.add_argument(
+        "--label-pattern",
+        metavar="REGEX",
+        help="finds the labels in the names of images, by its group (?P<text>...) (default: all names together say how)",
+    )
+    parser.add_argument(
+        "--split", metavar="PART", help=f"of a list that is parted: train, val, test or all (default: {split})"
     )

@@ -8,7 +8,7 @@ from typing import List, Optional
 from tqdm import tqdm
 
 from ocr_lib.cli.command import add_overwrite, make_parser, print_json, run_command
-from ocr_lib.cli.dataset import add_dataset_options
+from ocr_lib.cli.dataset import DATASET_OPTIONS, add_dataset_options
 from ocr_lib.cli.recognizer import add_recognizer, open_recognizer
 from ocr_lib.errors import OCRError
 from ocr_lib.files import check_free, write_atomic
@@ -25,7 +25,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="PATH", help="a folder, a list of images, or a .rec file"
     )
-    add_dataset_options(parser, "the data")
+    add_dataset_options(parser, "the data", "test, or val")
     parser.add_argument("--worst", type=int, default=NUM_WORST, metavar="N", help="lines to show of those read worst")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with the worst lines' images too")
     parser.add_argument("--json", action="store_true", help="print an object")
@@ -45,14 +45,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.model and args.cpu is not None:
         raise OCRError("--cpu goes with a checkpoint: a --model has threads of its own")
     cpus = 1 if args.model else args.cpu
-    options = {"format": args.format, "max_problems": args.max_problems, "num_worst": args.worst}
+    options = {name: getattr(args, name) for name in DATASET_OPTIONS}
     with tqdm(unit="image", disable=args.quiet or not sys.stderr.isatty(), leave=False) as bar:
 
         def tell(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        evaluation = evaluate(open_recognizer(args), args.data, cpus=cpus, tell=tell, **options)
+        evaluation = evaluate(open_recognizer(args), args.data, num_worst=args.worst, cpus=cpus, tell=tell, **options)
     if args.json:
         print_json(evaluation.as_json())
     else:

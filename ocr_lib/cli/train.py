@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 # Options that the function takes under the same names.
 _PASSED_ON = (
-    "val_data held_out format max_problems resume overwrite pretrained pretrained_policy alphabet_change "
+    "val_data held_out format max_problems label_pattern split resume overwrite pretrained pretrained_policy alphabet_change "
     "kv_store gradient_compression target_accuracy time_budget export_on_end log_dir dry_run quiet"
 ).split()
 
@@ -46,7 +46,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         metavar="SHARE",
         help=f"of --train-data, where there is no --val-data (default: {HELD_OUT:g})",
     )
-    add_dataset_options(parser, "data on disk")
+    add_dataset_options(parser, "data on disk", "train")
     _add_start_options(parser)
     parser.add_argument("--loss", choices=["ctc", "warpctc"], help="MXNet's CTC loss or Baidu's library (default: ctc)")
     parser.add_argument("--epochs", type=int, help="epochs to train (default: the preset's)")

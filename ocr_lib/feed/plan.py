@@ -3,14 +3,16 @@
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from ocr_lib.direction import mirror_images
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Bounds, even_bounds
 from ocr_lib.feed.disk import DiskSource, Subset, fitting, hold_out
+from ocr_lib.feed.labels import as_written, with_direction
 from ocr_lib.feed.order import EpochOrder, validation_bounds
 from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
 from ocr_lib.feed.survey import Survey, survey
@@ -21,7 +23,7 @@ from ocr_lib.recipe.auto import Facts, Found
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
 from ocr_lib.recognize.ctc import required_steps
-from ocr_lib.sets.dataset import MAX_PROBLEMS, Dataset, open_dataset, tell_problems
+from ocr_lib.sets.dataset import MAX_PROBLEMS, Dataset, open_dataset, parts_of, tell_problems
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,10 @@ class DiskOptions(NamedTuple):
         Of both; found by looking at them when left out.
     held_out, max_problems : float
         Shares of the samples: to hold out, and that may be unusable.
+    label_pattern : str, optional
+        Finds the labels in the names of images, as `ocr_lib.sets.dataset.open_dataset` tells.
+    split : str, optional
+        The part to train on, of a list that is parted: "train" if left out. Its "val" or "test" is validated on.
     """
 
     train: Path
@@ -86,6 +92,14 @@ class DiskOptions(NamedTuple):
     format: Optional[str] = None
     held_out: float = HELD_OUT
     max_problems: float = MAX_PROBLEMS
+    label_pattern: Optional[str] = None
+    split: Optional[str] = None
+
+    def open(self, path: Path, parts: Sequence[str], alphabet: Optional[str] = None) -> Dataset:
+        """Open a data set, and tell what can't be used; see `ocr_lib.sets.dataset.open_dataset`."""
+        dataset = open_dataset(path, self.format, self.max_problems, self.label_pattern, parts, alphabet)
+        tell_problems("Left out", dataset.problems)
+        return dataset
 
 
 def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
@@ -98,6 +112,9 @@ def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
     """
     if recipe.image.channels != 1:
         raise OCRError(f"captchas are drawn in grey, and image.channels is {recipe.image.channels}: leave it at 1")
+    recipe = override(recipe, {"text.alphabet": recipe.text.writing.alphabet(recipe.text.alphabet)})
+    if recipe.text.direction == "rtl":
+        raise OCRError("text.direction rtl is that of labels: texts that are drawn stand from left to right")
     _check_room(recipe)
     training = recipe.training
     bounds = even_bounds(training.epoch_size, training.batch_size, training.parts)
@@ -138,7 +155,7 @@ def plan_disk(
     Parameters
     ----------
     recipe : Recipe
-        If another is found from the data, only its seed counts.
+        If another is found from the data, only its seed and what it says of texts count.
     options : DiskOptions
     make_alphabet : callable, optional
         From the sorted characters of the training labels to the alphabet; the recipe's is kept when left out.
@@ -152,15 +169,21 @@ def plan_disk(
     OCRError
         If there are too few samples, too many can't be used, or the labels don't fit the recipe.
     """
-    surveys = _surveys(options, recipe.seed, num_workers)
+    given = None if make_alphabet else recipe.text.alphabet
+    recipe, *surveys = _surveys(options, recipe, given, num_workers)
     if find_recipe:
-        recipe = _found(surveys[0], options, find_recipe)
+        recipe = override(_found(surveys[0], options, find_recipe), {"text.direction": recipe.text.direction})
     train, validation = (_usable(seen, recipe, options.max_problems) for seen in surveys)
     texts = train.texts()
     lengths = [len(text) for text in texts + validation.texts()]
     settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
     if make_alphabet:
-        settings.append(("text.alphabet", make_alphabet("".join(sorted(set("".join(texts)))))))
+        characters = "".join(texts)
+        if recipe.text.direction == "rtl":
+            characters += mirror_images(characters)
+        settings.append(("text.alphabet", make_alphabet("".join(sorted(set(characters))))))
+    else:
+        settings.append(("text.alphabet", recipe.text.writing.alphabet(recipe.text.alphabet)))
     recipe = override(recipe, settings)
     unknown = sorted(set("".join(texts)) - set(recipe.text.alphabet))
     if unknown:
@@ -185,20 +208,19 @@ def plan_disk(
     )
 
 
-def _surveys(options: DiskOptions, seed: int, num_workers: Optional[int]) -> Tuple[Survey, Survey]:
-    """Look at the samples to train on, and at those to validate on."""
-    dataset = _open(options.train, options)
+def _surveys(
+    options: DiskOptions, recipe: Recipe, alphabet: Optional[str], num_workers: Optional[int]
+) -> Tuple[Recipe, Survey, Survey]:
+    """Look at the samples to train on, and at those to validate on; return the recipe with the labels' direction."""
+    found = options.open(options.train, parts_of(options.split, "train"), alphabet)
+    recipe = with_direction(recipe, found)
+    dataset = as_written(found, recipe)
     if options.validation is None:
-        train, held = hold_out(len(dataset), options.held_out, seed)
-        return survey(dataset, train, num_workers), survey(dataset, held, num_workers)
-    other = _open(options.validation, options)
-    return survey(dataset, range(len(dataset)), num_workers), survey(other, range(len(other)), num_workers)
-
-
-def _open(path: Path, options: DiskOptions) -> Dataset:
-    dataset = open_dataset(path, options.format, options.max_problems)
-    tell_problems("Left out", dataset.problems)
-    return dataset
+        kept, held = hold_out(len(dataset), options.held_out, recipe.seed)
+        return recipe, survey(dataset, kept, num_workers), survey(dataset, held, num_workers)
+    other = as_written(options.open(options.validation, ("val", "test"), alphabet), recipe)
+    train, validation = (survey(each, range(len(each)), num_workers) for each in (dataset, other))
+    return recipe, train, validation
 
 
 def _found(seen: Survey, options: DiskOptions, find_recipe: Callable[[Facts], Found]) -> Recipe:

@@ -66,6 +66,8 @@ def labelled(
     format: Optional[str] = None,  # noqa: A002
     held_out: float = HELD_OUT,
     max_problems: float = MAX_PROBLEMS,
+    label_pattern: Optional[str] = None,
+    split: Optional[str] = None,
 ) -> Iterators:
     """Read labelled images on disk for training and validation in worker processes.
 
@@ -87,6 +89,10 @@ def labelled(
         Share that is held out.
     max_problems : float
         Share of the samples that may be unusable; they are left out.
+    label_pattern : str, optional
+        Regular expression whose group ``text`` finds the labels in the names of images.
+    split : str, optional
+        The part to train on of a list that is parted: train if left out, or all.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def labelled(
         If there are too few samples, too many can't be used, or the labels don't fit the recipe.
     """
     held_apart = None if validation is None else Path(validation)
-    options = DiskOptions(Path(path), held_apart, format, held_out, max_problems)
+    options = DiskOptions(Path(path), held_apart, format, held_out, max_problems, label_pattern, split)
     if alphabet is not None:
         recipe = override(recipe, {"text.alphabet": alphabet})
     return iterators(plan_disk(recipe, options, str if alphabet is None else None, num_proc), num_proc)

@@ -21,7 +21,8 @@ from ocr_lib.jobs.load import load
 from ocr_lib.recognize.evaluation import Evaluation, Evaluator
 from ocr_lib.recognize.reading import Reading
 from ocr_lib.recognize.recognizer import Recognizer
-from ocr_lib.sets.dataset import MAX_PROBLEMS, Dataset, Item, check_problems, open_dataset, tell_problems
+from ocr_lib.sets.dataset import MAX_PROBLEMS, Dataset, Item, check_problems, open_dataset, parts_of, tell_problems
+from ocr_lib.sets.labelled import rewritten
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ def evaluate(
     *,
     format: Optional[str] = None,  # noqa: A002
     max_problems: float = MAX_PROBLEMS,
+    label_pattern: Optional[str] = None,
+    split: Optional[str] = None,
     num_worst: int = NUM_WORST,
     cpus: Optional[int] = 1,
     tell: Optional[Callable[[int, int], object]] = None,
@@ -54,6 +57,10 @@ def evaluate(
         Of the data; found by looking if left out.
     max_problems : float
         Share of the images that may be unusable; they are left out, and told.
+    label_pattern : str, optional
+        Regular expression whose group ``text`` finds the labels in the names of images.
+    split : str, optional
+        The part to read of a list that is parted: test if left out, or where there is none val; or all.
     num_worst : int
         Lines to keep of those read worst.
     cpus : int or None
@@ -79,8 +86,10 @@ def evaluate(
     if cpus is not None and cpus < 1:
         raise OCRError(f"--cpu must be at least 1, not {cpus}")
     path = Path(data)
-    dataset = open_dataset(path, format, max_problems)
     reader = recognizer if isinstance(recognizer, Recognizer) else load(recognizer)
+    parts = parts_of(split, "test", "val")
+    dataset = open_dataset(path, format, max_problems, label_pattern, parts, reader.alphabet.characters)
+    dataset = rewritten(dataset, reader.alphabet.writing)
     _warn_of_unknown(dataset, reader.alphabet)
     evaluator = Evaluator(num_worst)
     problems = list(dataset.problems)

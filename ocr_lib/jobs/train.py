@@ -3,7 +3,7 @@
 import math
 import time
 from pathlib import Path
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ocr_lib.errors import OCRError, option_name
 from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
@@ -29,6 +29,8 @@ def train(
     held_out: Optional[float] = None,
     format: Optional[str] = None,  # noqa: A002
     max_problems: float = MAX_PROBLEMS,
+    label_pattern: Optional[str] = None,
+    split: Optional[str] = None,
     resume: bool = False,
     overwrite: bool = False,
     pretrained: Union[str, Path, None] = None,
@@ -63,7 +65,7 @@ def train(
         unless `settings` have ``text.alphabet``.
     settings : dict, or iterable of (str, object)
         That change the recipe, as in ``{"network.hidden": 64}``.
-    val_data, held_out, format, max_problems
+    val_data, held_out, format, max_problems, label_pattern, split
         As for `ocr_lib.feed.streams.labelled`, where `val_data` is called `validation`.
     resume, overwrite : bool
         Go on with the run at the prefix, or replace what is there, which is refused otherwise.
@@ -97,7 +99,8 @@ def train(
         If options contradict each other, the data or what is there, or if training fails.
     """
     deadline = time.monotonic() + time_budget
-    disk = _disk_options(fonts, train_data, val_data, held_out, format, max_problems)
+    how_read = {"format": format, "label_pattern": label_pattern, "split": split}
+    disk = _disk_options(fonts, train_data, val_data, held_out, max_problems, how_read)
     pairs = list(dict(settings).items())
     prefix = str(prefix)
     preset = str(recipe) if isinstance(recipe, Path) else recipe
@@ -162,8 +165,8 @@ def _disk_options(
     train_data: Union[str, Path, None],
     val_data: Union[str, Path, None],
     held_out: Optional[float],
-    format: Optional[str],  # noqa: A002
     max_problems: float,
+    how_read: Dict[str, Optional[str]],
 ) -> Optional[DiskOptions]:
     """Return how data on disk is read, or None where captchas are rendered."""
     if (fonts is None) == (train_data is None):
@@ -171,8 +174,8 @@ def _disk_options(
     if train_data is not None:
         validation = None if val_data is None else Path(val_data)
         share = HELD_OUT if held_out is None else held_out
-        return DiskOptions(Path(train_data), validation, format, share, max_problems)
-    for option, value in {"val_data": val_data, "held_out": held_out, "format": format}.items():
+        return DiskOptions(Path(train_data), validation, held_out=share, max_problems=max_problems, **how_read)
+    for option, value in {"val_data": val_data, "held_out": held_out, **how_read}.items():
         if value is not None:
             raise OCRError(f"{option_name(option)} goes with --train-data, not with fonts")
     return None

@@ -8,7 +8,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.sets.label_files import LABELS, LIST, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
-from ocr_lib.sets.layouts import COMMA, SYNTH90K, TAB, Layout
+from ocr_lib.sets.layouts import COMMA, PARTS, SYNTH90K, TAB, Layout
 from ocr_lib.sets.readers import gt_suffix, read_gt, read_list, read_names
 from ocr_lib.sets.records import RecordDataset
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_problems",
     "find_format",
     "open_dataset",
+    "parts_of",
     "tell_problems",
 ]
 
@@ -84,6 +85,13 @@ def open_dataset(
     dataset = FORMATS[name](path, Options(label_pattern, parts, alphabet))
     check_problems(path, len(dataset), dataset.problems, max_problems)
     return dataset
+
+
+def parts_of(split: Optional[str], *instead: str) -> Sequence[str]:
+    """Return the parts of a list to choose from, for `open_dataset`: the one that is named, or any of others."""
+    if split is None:
+        return instead
+    return () if split == "all" else (PARTS.get(split.lower(), split),)
 
 
 def tell_problems(what: str, problems: Sequence[str]) -> None:

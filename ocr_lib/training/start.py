@@ -61,7 +61,7 @@ class Start(NamedTuple):
     Attributes
     ----------
     recipe : Recipe
-        If it is to be found from the data, only its seed counts.
+        If it is to be found from the data, only its seed and what it says of texts count.
     prefix : str
         Of the run to go on with, else of the new one.
     manifest : Manifest, optional
@@ -112,7 +112,8 @@ def _found(options: StartOptions) -> Start:
         is_given = any(key == ALPHABET for key, _ in options.settings)
         find = None
         if is_found(options):
-            recipe = override(load_preset(DEFAULT_PRESET), [pair for pair in options.settings if pair[0] == "seed"])
+            needed = [(key, value) for key, value in options.settings if key == "seed" or key.startswith("text.")]
+            recipe = override(load_preset(DEFAULT_PRESET), needed)
             find = partial(_found_with, options.settings)
         else:
             recipe = override(_recipe(options.recipe), options.settings)

@@ -13,6 +13,7 @@ from ocr_lib.recipe.network import NetworkRecipe
 from ocr_lib.recipe.quantization import Precision, QuantizationRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
+from ocr_lib.writing import Writing
 
 ALPHABET_CHANGES = ("fail", "union", "new")
 INHERITED = ("image", "network")
@@ -99,7 +100,7 @@ def change_alphabet(known: str, change: str, prefix: str, wanted: str) -> str:
 
 
 def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Recipe) -> Recipe:
-    """Return the recipe of a run that takes image, network and alphabet from a checkpoint's, and the rest from others.
+    """Return the recipe of a run that takes image, network, alphabet and writing from a checkpoint's, and the rest else.
 
     Of the network, batch normalisation is folded away where the run's quantization, or the checkpoint's if the run
     states none, has no room for it.
@@ -116,7 +117,8 @@ def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Rec
         parts = {"image": pretrained.image, "network": network, "quantization": preset.quantization}
         parts["quantization"] = parts["quantization"] or pretrained.quantization
         inherited = [(name, msgspec.to_builtins(part)) for name, part in parts.items()]
-        return override(preset, [*inherited, ("text.alphabet", pretrained.text.alphabet), *own])
+        text = [(f"text.{key}", getattr(pretrained.text, key)) for key in ("alphabet", *Writing._fields)]
+        return override(preset, [*inherited, *text, *own])
 
     quantization = taking(_ALL.folded(pretrained.network)).quantization
     return taking(quantization.folded(pretrained.network) if quantization else pretrained.network)
