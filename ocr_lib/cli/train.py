@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Options that the function takes under the same names.
 _PASSED_ON = (
-    "val_data held_out format max_problems label_pattern split resume overwrite pretrained pretrained_policy alphabet_change "
-    "kv_store gradient_compression target_accuracy time_budget export_on_end log_dir dry_run quiet"
+    "val_data held_out format max_problems label_pattern split resume overwrite pretrained pretrained_policy "
+    "alphabet_change kv_store gradient_compression target_accuracy time_budget export_on_end log_dir dry_run quiet"
 ).split()
 
 
