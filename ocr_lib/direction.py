@@ -6,14 +6,23 @@ brackets, are those that are seen. Marks stay behind the letters that they are o
 
 import unicodedata
 from functools import lru_cache
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
-from bidi import algorithm
-from bidi.mirror import MIRRORED
+from ocr_lib.errors import OCRError
 
 _BASE_LEVEL = 1
 _REMEMBERED = 2**14  # texts: the labels of a data set come again in each epoch
-_MIRRORED = {one: other for one, other in MIRRORED.items() if MIRRORED.get(other) == one}
+
+
+@lru_cache(1)
+def _bidi() -> Tuple[Any, Dict[str, str]]:
+    """Return python-bidi's algorithm, and the characters that are each other's mirror images."""
+    try:
+        from bidi import algorithm
+        from bidi.mirror import MIRRORED
+    except ImportError as error:
+        raise OCRError(f"text from right to left takes another package ({error}): pip install python-bidi") from error
+    return algorithm, {one: other for one, other in MIRRORED.items() if MIRRORED.get(other) == one}
 
 
 def has_right_to_left(text: str) -> bool:
@@ -26,7 +35,8 @@ def has_right_to_left(text: str) -> bool:
 
 def mirror_images(characters: str) -> str:
     """Return what characters look like from right to left, of those that have a mirror image."""
-    return "".join(_MIRRORED[character] for character in characters if character in _MIRRORED)
+    mirrored = _bidi()[1]
+    return "".join(mirrored[character] for character in characters if character in mirrored)
 
 
 @lru_cache(_REMEMBERED)
@@ -37,9 +47,9 @@ def visual(text: str) -> str:
     """
     if not has_right_to_left(text):
         return text
-    levels = _levels(text)
+    levels, mirrored = _levels(text), _bidi()[1]
     places = [place for cluster in _reordered(_clusters(text), levels) for place in range(*cluster)]
-    return "".join(_MIRRORED.get(text[place], text[place]) if levels[place] % 2 else text[place] for place in places)
+    return "".join(mirrored.get(text[place], text[place]) if levels[place] % 2 else text[place] for place in places)
 
 
 @lru_cache(_REMEMBERED)
@@ -64,8 +74,9 @@ def as_read(text: str) -> str:
 
 
 def _flipped(text: str) -> str:
+    mirrored = _bidi()[1]
     return "".join(
-        _MIRRORED.get(character, character) for start, end in reversed(_clusters(text)) for character in text[start:end]
+        mirrored.get(character, character) for start, end in reversed(_clusters(text)) for character in text[start:end]
     )
 
 
@@ -77,6 +88,7 @@ def _clusters(text: str) -> List[Tuple[int, int]]:
 
 def _levels(text: str) -> List[int]:
     """Return the level of each character: odd ones are from right to left."""
+    algorithm = _bidi()[0]
     storage = algorithm.get_empty_storage()
     storage.update(base_level=_BASE_LEVEL, base_dir="R")
     algorithm.get_embedding_levels(text, storage)
@@ -107,13 +119,14 @@ def _resolve_brackets(characters: List[Dict[str, str]]) -> None:
 def _pairs(characters: List[Dict[str, str]]) -> List[Tuple[int, int]]:
     open_: List[int] = []
     pairs: List[Tuple[int, int]] = []
+    mirrored = _bidi()[1]
     for place, each in enumerate(characters):
-        if each["type"] != "ON" or each["ch"] not in _MIRRORED:
+        if each["type"] != "ON" or each["ch"] not in mirrored:
             continue
         if unicodedata.category(each["ch"]) == "Ps":
             open_.append(place)
         elif unicodedata.category(each["ch"]) == "Pe":
-            partner = _MIRRORED[each["ch"]]
+            partner = mirrored[each["ch"]]
             found = next((i for i in reversed(range(len(open_))) if characters[open_[i]]["ch"] == partner), None)
             if found is not None:
                 pairs.append((open_[found], place))
