@@ -106,7 +106,7 @@ def examine(data: bytes) -> ImageFile:
         file = format_of(data).examine(data)
     except (struct.error, IndexError) as error:
         raise _damaged() from error
-    if not file.width or not file.height:
+    if not file.width or not file.height or file.frames == 0:
         raise _damaged()
     return file
 
@@ -122,6 +122,8 @@ def _png(data: bytes) -> ImageFile:
     orientation, may_be_transparent, frames = UPRIGHT, colours in _PNG_WITH_OPACITY, None
     for name, content in _png_chunks(data):
         if name == b"acTL":
+            if frames is not None:
+                raise _damaged()
             (frames,) = struct.unpack_from(">I", content)
         if name == b"eXIf":
             orientation = orientation_of(content)
