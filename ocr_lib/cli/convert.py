@@ -29,7 +29,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--alphabet",
         metavar="NAME|FILE",
-        help=f"{', '.join(SETS)}, or a text file: characters that class ids in a .rec file stand for, in their order",
+        help=f"{', '.join(SETS)}, or a text file: what class ids in a .rec file stand for, in their order",
     )
     parser.add_argument("--to", choices=WRITERS, help="format of OUT (default: rec if it ends in .rec, else labels)")
     parser.add_argument("--json", action="store_true", help="print an object")

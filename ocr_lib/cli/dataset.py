@@ -29,7 +29,7 @@ def add_dataset_options(parser: argparse.ArgumentParser, of: str, split: str) ->
     parser.add_argument(
         "--label-pattern",
         metavar="REGEX",
-        help="finds labels in the names of images, by its group (?P<text>...) (default: all names together say how)",
+        help="finds the labels in images' names, by its group (?P<text>...) (default: all names together say how)",
     )
     parser.add_argument(
         "--split", metavar="PART", help=f"of a list that is parted: train, val, test or all (default: {split})"

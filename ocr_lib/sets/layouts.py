@@ -172,8 +172,11 @@ def _with_columns(layout: Layout, split: Sequence[Sequence[str]], exists: Exists
         return _with_titles(layout._replace(width=len(titles), has_titles=True), titles, split, exists)
     counts = {len(fields) for fields in split}
     if counts == {2}:
-        first, *others = (looks_like_image(fields[0]) for fields in split)
-        return layout._replace(has_titles=not first and bool(others) and all(others) and not exists(split[0][0]))
+        is_first = any(looks_like_image(fields[0]) or exists(fields[0]) for fields in split)
+        if not is_first and all(looks_like_image(fields[1]) for fields in split):
+            layout = layout._replace(columns=(1, 0))
+        first, *others = (looks_like_image(fields[layout.columns[0]]) for fields in split)
+        return layout._replace(has_titles=not first and bool(others) and all(others))
     if counts == {3}:
         for part in (2, 0, 1):
             if all(fields[part].strip().lower() in PARTS for fields in split):

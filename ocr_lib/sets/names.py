@@ -48,12 +48,12 @@ class Scheme(NamedTuple):
 
     def shown(self, stems: Sequence[str], count: int = 3) -> str:
         """Tell it with a few of the names, those first of which it leaves out most."""
-        texts = ((stem, self.text_of(stem) or "") for stem in stems)
+        texts = [(stem, text) for stem, text in zip(stems, map(self.text_of, stems)) if text is not None]
         most = sorted(texts, key=lambda pair: (len(pair[1]) - len(pair[0]), pair[0]))[:count]
         return f"{self.name}: " + ", ".join(f"{stem} says {text!r}" for stem, text in most)
 
 
-PLAIN = Scheme("LABEL, LABEL_3, LABEL_HASH or LABEL (2)", _LABEL)
+PLAIN = Scheme("LABEL, maybe with _3, _HASH or (2)", _LABEL)
 _BEHIND = Scheme("HASH_LABEL", _BEHIND_HASH)
 _SHORT_HASHES = (Scheme("LABEL_HASH", _BEFORE_SHORT), Scheme("HASH_LABEL", _BEHIND_SHORT))
 _NUMBERED = Scheme("NUMBER_LABEL", _BEHIND_NUMBER)
@@ -118,7 +118,7 @@ def _are_numbered(stems: Sequence[str]) -> bool:
     """Whether names begin with a number of their own that is not the label, unlike those of ``LABEL_3``."""
     matches = _all_matches(_BEHIND_NUMBER, stems)
     numbers = [match["number"] for match in matches]
-    if not _FEWEST <= len(matches) == len(set(numbers)) or _are_counted(stems):
+    if not _FEWEST <= len(matches) == len(set(numbers)):
         return False
     is_padded = len(set(map(len, numbers))) == 1
     if any("_" not in match["between"] for match in matches):  # as in 12-05, which may be a label
@@ -126,6 +126,8 @@ def _are_numbered(stems: Sequence[str]) -> bool:
     texts = [match["text"] for match in matches]
     if not all(text.isdigit() for text in texts):
         return is_padded or _are_running(numbers) or _are_stamps(numbers)
+    if _are_counted(stems):
+        return False
     if len(set(texts)) < len(texts):
         return True
     rules: Tuple[Callable[[Sequence[str]], bool], ...] = (_are_running, _are_stamps)

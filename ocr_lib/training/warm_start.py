@@ -100,7 +100,7 @@ def change_alphabet(known: str, change: str, prefix: str, wanted: str) -> str:
 
 
 def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Recipe) -> Recipe:
-    """Return the recipe of a run whose image, network, alphabet and writing are a checkpoint's, and the rest its own.
+    """Return the recipe of a run with image, network, alphabet and way to write texts of a checkpoint.
 
     Of the network, batch normalisation is folded away where the run's quantization, or the checkpoint's if the run
     states none, has no room for it.

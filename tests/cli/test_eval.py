@@ -119,9 +119,9 @@ class TestFigures:
     def test_format(self, figures, tmp_path):
         for text in LABELS:
             write(tmp_path / f"{text}_1.png", text)
-        found = figures(tmp_path)
+        found = figures(tmp_path, "--quiet")
         assert (found["exact_match"], found["count"]) == (1, 5)
-        assert figures(tmp_path, "--format=names") == found
+        assert figures(tmp_path, "--quiet", "--format=names") == found
 
     def test_quiet_changes_no_result(self, evaluate, data):
         assert evaluate(data, "--quiet") == evaluate(data)
