@@ -8,14 +8,13 @@ training.
 
 import random
 import time
-from pathlib import Path
 from typing import List, Tuple
 
 import numpy as np
 from captcha.image import ImageCaptcha
 from report import Row, make_checkpoint_parser, show
 
-from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.draw.fonts import Font, find_fonts
 from ocr_lib.images.decode import decode_image
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
@@ -23,7 +22,7 @@ from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recognize.metrics import evaluate
 
 
-def render(recipe: Recipe, fonts: List[Path], count: int) -> Tuple[List[np.ndarray], List[str]]:
+def render(recipe: Recipe, fonts: List[Font], count: int) -> Tuple[List[np.ndarray], List[str]]:
     """Render images and return them, grey and of full size, with their texts."""
     text = recipe.text
     lengths = range(text.min_length, text.max_length + 1)

@@ -17,7 +17,7 @@ import numpy as np
 from accuracy import render
 from report import FONTS, Row, make_parser, show, train_command
 
-from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.draw.fonts import Font, find_fonts
 from ocr_lib.feed.source import draw_texts, make_renderer, sample_draws
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
@@ -32,7 +32,7 @@ EPOCHS = 3
 READ = 4000
 
 
-def images_of(recipe: Recipe, fonts: List[Path], renderer: str, count: int) -> np.ndarray:
+def images_of(recipe: Recipe, fonts: List[Font], renderer: str, count: int) -> np.ndarray:
     """Return the first images of the test split as a renderer draws them, (N, H, W)."""
     recipe = override(recipe, [("captcha.renderer", renderer)])
     draws = sample_draws("test", recipe.seed, range(count), recipe.text.max_length)
@@ -40,7 +40,7 @@ def images_of(recipe: Recipe, fonts: List[Path], renderer: str, count: int) -> n
     return drawing.render(draw_texts(recipe.text, draws.text), draws.image)
 
 
-def differences(recipe: Recipe, fonts: List[Path]) -> List[Row]:
+def differences(recipe: Recipe, fonts: List[Font]) -> List[Row]:
     """Compare the renderers image by image."""
     package, fast = (images_of(recipe, fonts, name, IMAGES).astype(int) for name in ("captcha", "fast"))
     means = np.abs(package - fast).mean(axis=(1, 2))
@@ -52,7 +52,7 @@ def differences(recipe: Recipe, fonts: List[Path]) -> List[Row]:
     ]
 
 
-def draw_picture(recipe: Recipe, fonts: List[Path], path: str) -> None:
+def draw_picture(recipe: Recipe, fonts: List[Font], path: str) -> None:
     """Write pairs and their differences as a picture."""
     package, fast = (images_of(recipe, fonts, name, 2 * PAIRS).astype(int) for name in ("captcha", "fast"))
     triples = np.concatenate([package, fast, np.clip(255 - 5 * np.abs(package - fast), 0, 255)], axis=2)

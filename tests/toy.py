@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import List, Tuple
 
+from ocr_lib.draw.fonts import Font
 from ocr_lib.feed.source import Batch, CaptchaSource
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override
@@ -43,5 +44,5 @@ def toy_arguments(*settings: Tuple[str, object]) -> List[str]:
 
 def toy_batches(recipe: Recipe, split: str, ranges: List[range]) -> List[Batch]:
     """Render batches of the toy task."""
-    source = CaptchaSource(recipe, [FONT])
+    source = CaptchaSource(recipe, [Font(FONT)])
     return [source((split, indices)) for indices in ranges]

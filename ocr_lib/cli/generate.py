@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from tqdm import tqdm
 
-from ocr_lib.alphabet import DIGITS
+from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import add_overwrite, make_parser, num_proc, run_command
 from ocr_lib.cli.signature import is_signed, signed
 from ocr_lib.cv import cv2
-from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.draw.fonts import Font, find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import draw_texts, make_renderer, renderer_modules, sample_draws
 from ocr_lib.feed.workers import OrderedPool
@@ -24,13 +24,14 @@ from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe
 from ocr_lib.recipe.part import Seed
 from ocr_lib.recipe.settings import decode_json, encode_json
 from ocr_lib.recipe.text import TextRecipe
+from ocr_lib.sets.alphabets import find_alphabet
 from ocr_lib.sets.records import index_path, pack, record_writer
 
 FILES_PER_TASK = 20
 LABELS = "labels.tsv"
 RECORDS = "captchas.rec"
 SETTINGS = "captchas.json"
-FORMAT = 2
+FORMAT = 3
 
 Labels = List[Tuple[str, str]]
 
@@ -41,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     The format is raised whenever the same settings come to mean other images.
     """
 
-    format: Literal[2]
+    format: Literal[3]
     seed: Seed
     text: TextRecipe
     captcha: CaptchaRecipe
@@ -51,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Artist:
     """What both kinds of workers have."""
 
-    def __init__(self, settings: Settings, fonts: List[Path]) -> None:
+    def __init__(self, settings: Settings, fonts: List[Font]) -> None:
         self._settings = settings
         self._renderer = make_renderer(settings.captcha, fonts, settings.text.alphabet)
 
@@ -64,7 +65,7 @@ class _Artist:
 class FileWriter(_Artist):
     """The work of a worker process: images of a range of indices written to files, their names and texts returned."""
 
-    def __init__(self, settings: Settings, fonts: List[Path], directory: Path) -> None:
+    def __init__(self, settings: Settings, fonts: List[Font], directory: Path) -> None:
         super().__init__(settings, fonts)
         self._directory = directory
 
@@ -125,7 +126,12 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         "--digits", type=_span, default=f"{text.min_length}-{text.max_length}", metavar="MIN-MAX", help="text length"
     )
-    parser.add_argument("--alphabet", default=DIGITS, help="the characters that texts are made of")
+    parser.add_argument(
+        "--alphabet",
+        default="digits",
+        metavar="NAME|FILE|CHARACTERS",
+        help=f"that texts are made of: {', '.join(SETS)}, a text file with the characters, or these themselves",
+    )
     parser.add_argument("--seed", type=int, help="same seed, same images (default: random; 0 for a data set)")
     parser.add_argument("--count", type=int, help="images in the data set")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the data set")
@@ -150,22 +156,23 @@ def _generate(args: argparse.Namespace) -> int:
     if args.overwrite and args.out is not None:
         raise OCRError("--overwrite goes with OUTPUT: a data set is continued, or deleted by hand")
     seed = args.seed if args.seed is not None else secrets.randbits(32) if args.out is None else 0
-    text = {"alphabet": args.alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
+    alphabet = find_alphabet(args.alphabet)
+    text = {"alphabet": alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
     captcha = {"width": args.width, "height": args.height, "renderer": args.renderer}
     tree: Dict[str, Any] = {"format": FORMAT, "seed": seed, "text": text, "captcha": captcha, "fonts": []}
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
         raise OCRError(f"the captchas can't be like this: {error}") from error
-    fonts = find_fonts(args.font_path, args.num or args.alphabet, settings.captcha.font_sizes)
+    fonts = find_fonts(args.font_path, args.num or alphabet, settings.captcha.font_sizes)
     if args.out is None:
         check_free(args.output, args.overwrite or is_signed(args.output))
         return _write_one(args, settings, fonts)
-    named = [f"{font.name} {sha256(font)}" for font in fonts]
+    named = [f"{font.name} {sha256(font.path)}" for font in fonts]
     return _write_data_set(args, msgspec.structs.replace(settings, fonts=named), fonts)
 
 
-def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
+def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Font]) -> int:
     characters = args.num or settings.text.alphabet
     draws = sample_draws("files", settings.seed, range(1), max(len(args.num or ""), settings.text.max_length))
     text = args.num or draw_texts(settings.text, draws.text)[0]
@@ -176,7 +183,7 @@ def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Path]) 
     return 0
 
 
-def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Path]) -> int:
+def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Font]) -> int:
     if args.count < 1:
         raise OCRError(f"--count must be at least 1, not {args.count}")
     tasks = [range(i, min(i + FILES_PER_TASK, args.count)) for i in range(0, args.count, FILES_PER_TASK)]

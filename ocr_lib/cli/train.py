@@ -95,8 +95,9 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--alphabet",
-        metavar="NAME|FILE",
-        help=f"{', '.join(SETS)}, or a text file with the characters (default: the labels', or the preset's)",
+        metavar="NAME|FILE|CHARACTERS",
+        help=f"{', '.join(SETS)}, a text file with the characters, or these themselves (default: the labels', or the "
+        "preset's)",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe, as in network.hidden=64"

@@ -6,7 +6,6 @@ while an image is drawn it stands for `UniformDraws`, which answers in the same 
 
 import contextlib
 import threading
-from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 import captcha.image
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ocr_lib.cv import cv2
+from ocr_lib.draw.fonts import Font
 from ocr_lib.recipe.captcha import CaptchaRecipe
 
 _seam = threading.Lock()
@@ -53,6 +53,10 @@ class UniformDraws:
         return sequence[self.randbelow(len(sequence))]
 
 
+class _Package(captcha.image.ImageCaptcha):
+    truefonts: Any = ()  # in place of a property that loads files, and has no way to name a face of a collection
+
+
 class CaptchaRenderer:
     """Draws captchas of a recipe with some fonts.
 
@@ -60,15 +64,14 @@ class CaptchaRenderer:
     ----------
     recipe : CaptchaRecipe
         How they look.
-    fonts : sequence of pathlib.Path
-        Font files; each character takes one of them at random.
+    fonts : sequence of Font
+        Each character takes one of them at random.
     """
 
-    def __init__(self, recipe: CaptchaRecipe, fonts: Sequence[Path]) -> None:
+    def __init__(self, recipe: CaptchaRecipe, fonts: Sequence[Font]) -> None:
         self._recipe = recipe
-        self._package = captcha.image.ImageCaptcha(
-            recipe.width, recipe.height, [str(font) for font in fonts], recipe.font_sizes
-        )
+        self._package = _Package(recipe.width, recipe.height)
+        self._package.truefonts = [font.load(size) for font in fonts for size in recipe.font_sizes]
         for name in ("offset_dx", "offset_dy", "rotate", "warp_dx", "warp_dy"):
             setattr(self._package, f"character_{name}", getattr(recipe, f"character_{name}"))
         self._package.word_space_probability = recipe.word_space_probability

@@ -1,12 +1,12 @@
 """The fast renderer: captchas as the `captcha` package draws them, compiled, in grey."""
 
-from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ocr_lib.draw.captcha import num_draws
+from ocr_lib.draw.fonts import Font
 from ocr_lib.draw.lettering import GLYPH, Style, draw_texts, unpremultiplied
 from ocr_lib.draw.noise import add_noise
 from ocr_lib.recipe.captcha import CaptchaRecipe
@@ -22,13 +22,13 @@ class FastRenderer:
     ----------
     recipe : CaptchaRecipe
         How they look.
-    fonts : sequence of pathlib.Path
-        Font files; each character takes one of them at random.
+    fonts : sequence of Font
+        Each character takes one of them at random.
     characters : str
         The characters that texts are made of.
     """
 
-    def __init__(self, recipe: CaptchaRecipe, fonts: Sequence[Path], characters: str) -> None:
+    def __init__(self, recipe: CaptchaRecipe, fonts: Sequence[Font], characters: str) -> None:
         self._codes: Dict[str, int] = {c: code for code, c in enumerate(dict.fromkeys(f" {characters}"))}
         self._glyphs, self._bitmaps = _load_glyphs(fonts, recipe.font_sizes, list(self._codes))
         self._dot = _dot()
@@ -77,10 +77,10 @@ def _floats(span: Tuple[float, float]) -> Tuple[float, float]:
 
 
 def _load_glyphs(
-    fonts: Sequence[Path], sizes: Sequence[int], characters: Sequence[str]
+    fonts: Sequence[Font], sizes: Sequence[int], characters: Sequence[str]
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Return a `GLYPH` for each font and size and character, and their bitmaps one after another."""
-    loaded = [ImageFont.truetype(str(font), size) for font in fonts for size in sizes]
+    loaded = [font.load(size) for font in fonts for size in sizes]
     glyphs = np.zeros((len(loaded), len(characters)), GLYPH)
     bitmaps: List[np.ndarray] = []
     start = 0

@@ -1,54 +1,158 @@
 """Font files: found, and checked before anything is drawn with them."""
 
+import logging
+import re
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import List, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from fontTools.ttLib import TTFont
-from PIL import ImageFont
+from fontTools.ttLib.sfnt import readTTCHeader
+from PIL import Image, ImageDraw, ImageFont
 
 from ocr_lib.errors import OCRError
 
-SUFFIXES = (".ttf", ".otf")
+logger = logging.getLogger(__name__)
+
+SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_NO_GLYPH = ".notdef"
+_TOLD = 3
 
 
-def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Path]:
-    """Return the font file at `path`, or the font files in that folder by name, all of them usable.
+class Font(NamedTuple):
+    """A font that text is drawn in.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    face : int, optional
+        Which font of a collection; None for a file that is no collection.
+    """
+
+    path: Path
+    face: Optional[int] = None
+
+    @property
+    def name(self) -> str:
+        """The file's name, and behind ``#`` the number of the face in a collection, from 0 on."""
+        return self.path.name if self.face is None else f"{self.path.name}#{self.face}"
+
+    @property
+    def stem(self) -> str:
+        """The name without the file's suffix."""
+        return self.path.stem if self.face is None else f"{self.path.stem}#{self.face}"
+
+    def __str__(self) -> str:
+        return str(self.path.with_name(self.name))
+
+    def load(self, size: int) -> "ImageFont.FreeTypeFont":
+        """Return the font as Pillow draws with it, of a size in pixels."""
+        return ImageFont.truetype(str(self.path), size, index=self.face or 0)
+
+
+def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Font]:
+    """Return the fonts in the file at `path`, or in the files of that folder by name, all of them usable.
+
+    A collection gives all its faces; ``NAME.ttc#1`` is one of them alone. Of a folder, hidden files are passed over,
+    such as the ``._NAME.ttf`` that macOS writes beside a font, and fonts that draw characters alike are left out and
+    told, if there are others.
 
     Parameters
     ----------
     characters : str
-        Every font must have a glyph for each, and for the space, which captchas have between characters.
+        Every font must have a glyph for each, and for the space, which captchas have between characters; no two of
+        these may look the same, or what is drawn could not be read.
     sizes : sequence of int
         In pixels; every font must load at each.
 
     Raises
     ------
     OCRError
-        Naming the file, if a font is missing, unreadable or lacks a glyph.
+        Naming the font, if one is missing, unreadable or lacks a glyph, or if all draw characters alike.
     """
-    if path.is_dir():
-        fonts = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-        if not fonts:
-            raise OCRError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
-    elif path.is_file():
-        fonts = [path]
-    else:
-        raise OCRError(f"{path}: no such font file or folder")
+    fonts = list(chain.from_iterable(map(_faces, _files(path))))
+    alike = {font: _drawn_alike(font, characters, sizes) for font in fonts}
+    distinct = [font for font in fonts if not alike[font]]
     for font in fonts:
-        _check(font, characters, sizes)
-    return fonts
+        if not distinct:
+            raise OCRError(f"{font}: {alike[font]}; take another font, or leave such characters out of the alphabet")
+        if alike[font]:
+            logger.warning("Left out %s: %s", font, alike[font])
+    return distinct
 
 
-def _check(font: Path, characters: str, sizes: Sequence[int]) -> None:
+def _files(path: Path) -> List[Path]:
+    """Return the font files at a path; where that is the name of a face, a path that only `_faces` understands."""
+    if path.is_dir():
+        fonts = [p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+        if not fonts:
+            raise OCRError(f"{path}: no .ttf or .otf file in this folder, nor a collection of such")
+        return sorted(fonts)
+    file = re.sub(r"#\d+$", "", str(path))
+    if not (path.is_file() or Path(file).is_file()):
+        raise OCRError(f"{path}: no such font file or folder")
+    return [path]
+
+
+def _faces(path: Path) -> List[Font]:
+    """Return the fonts in a file, of which a name with ``#`` means one."""
+    file, _, number = str(path).rpartition("#")
+    if path.exists():
+        count = _num_faces(path)
+        return [Font(path)] if count is None else [Font(path, face) for face in range(count)]
+    count = _num_faces(Path(file)) or 0
+    if int(number) >= count:
+        raise OCRError(f"{file}: " + (f"this collection has faces #0 to #{count - 1}" if count else "no collection"))
+    return [Font(Path(file), int(number))]
+
+
+def _num_faces(path: Path) -> Optional[int]:
+    """Return how many fonts a collection has, or None for another file."""
     try:
-        with font.open("rb") as file, TTFont(file, lazy=True) as parsed:
-            if any(table.offset + table.length > font.stat().st_size for table in parsed.reader.tables.values()):
+        with path.open("rb") as file:
+            if file.read(4) != b"ttcf":
+                return None
+            file.seek(0)
+            return int(readTTCHeader(file).numFonts)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _drawn_alike(font: Font, characters: str, sizes: Sequence[int]) -> str:
+    """Check a font, and tell which characters it draws alike; empty if it draws none so."""
+    try:
+        with font.path.open("rb") as file, TTFont(file, lazy=True, fontNumber=font.face or 0) as parsed:
+            if any(table.offset + table.length > font.path.stat().st_size for table in parsed.reader.tables.values()):
                 raise EOFError("the file is cut off")
             glyphs = parsed.getBestCmap() or {}
-        drawn = [ImageFont.truetype(str(font), size) for size in sizes]
-        missing = [c for c in f"{characters} " if ord(c) not in glyphs]
+        drawn = [font.load(size) for size in sizes]
+        missing = [c for c in f"{characters} " if glyphs.get(ord(c), _NO_GLYPH) == _NO_GLYPH]
         blank = [c for c in characters if not c.isspace() and any(f.getmask(c).getbbox() is None for f in drawn)]
+        groups = [] if missing or blank else _alike(max(drawn, key=attrgetter("size")), characters)
     except Exception as error:  # a damaged font makes fontTools raise whatever its parser stumbles over
-        raise OCRError(f"{font}: not a font that can be read ({type(error).__name__}: {error})") from error
+        raise _unreadable(font, error) from error
     if missing or blank:
         raise OCRError(f"{font}: this font has no glyph for {', '.join(map(repr, missing or blank))}")
+    told = ", ".join(" and ".join(map(repr, group)) for group in groups[:_TOLD])
+    rest = f" and {len(groups) - _TOLD} others" if len(groups) > _TOLD else ""
+    return f"this font draws {told}{rest} alike" if groups else ""
+
+
+def _alike(font: "ImageFont.FreeTypeFont", characters: str) -> List[List[str]]:
+    """Return groups of characters that have the same pixels at the same height."""
+    margin = int(font.size)  # for what sticks out of its box
+    groups: Dict[object, List[str]] = {}
+    for character in dict.fromkeys(characters):
+        _, _, width, height = font.getbbox(character)
+        page = Image.new("L", (int(width) + 2 * margin, int(height) + 2 * margin))
+        ImageDraw.Draw(page).text((margin, margin), character, font=font, fill=255)
+        _, top, _, _ = box = page.getbbox() or (0, 0, 1, 1)
+        ink = page.crop(box)
+        groups.setdefault((top, ink.size, ink.tobytes()), []).append(character)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _unreadable(font: object, error: Exception) -> OCRError:
+    return OCRError(f"{font}: not a font that can be read ({type(error).__name__}: {error})")

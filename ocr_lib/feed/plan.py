@@ -124,7 +124,7 @@ def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
         Path(path),
         partial(CaptchaSource, recipe, fonts),
         renderer_modules(recipe.captcha),
-        {font.name: sha256(font) for font in fonts},
+        {font.name: sha256(font.path) for font in fonts},
         "",
         "fonts: " + ", ".join(font.stem for font in fonts),
         lambda epoch: bounds,

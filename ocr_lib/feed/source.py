@@ -1,11 +1,11 @@
 """Samples as pure functions of (recipe, split, seed, index)."""
 
-from pathlib import Path
 from typing import List, NamedTuple, Protocol, Sequence, Tuple
 
 import numpy as np
 
 from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
+from ocr_lib.draw.fonts import Font
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.captcha import CaptchaRecipe
 from ocr_lib.recipe.recipe import Recipe
@@ -85,10 +85,25 @@ def sample_draws(split: str, seed: int, indices: range, max_length: int) -> Draw
 
 
 def draw_texts(recipe: TextRecipe, draws: np.ndarray) -> List[str]:
-    """Draw texts from `Draws.text`: the length of each, uniform, then each character."""
+    """Draw texts from `Draws.text`: the length of each, uniform, then each character.
+
+    As in labels, white space is neither at their ends nor repeated, where nobody would see it.
+    """
     lengths = recipe.min_length + (draws[:, 0] * (recipe.max_length - recipe.min_length + 1)).astype(int)
+    if any(map(str.isspace, recipe.alphabet)):
+        return [_spaced(recipe.alphabet, row[:n]) for row, n in zip(draws[:, 1:].tolist(), lengths.tolist())]
     codes = (draws[:, 1:] * len(recipe.alphabet)).astype(int)
     return ["".join(recipe.alphabet[code] for code in row[:n]) for row, n in zip(codes.tolist(), lengths.tolist())]
+
+
+def _spaced(alphabet: str, draws: List[float]) -> str:
+    ink = "".join(alphabet.split())
+    text = ""
+    for place, draw in enumerate(draws):
+        may_be_space = 0 < place < len(draws) - 1 and not text[-1].isspace()
+        choice = alphabet if may_be_space else ink
+        text += choice[int(draw * len(choice))]
+    return text
 
 
 def renderer_modules(recipe: CaptchaRecipe) -> List[str]:
@@ -96,7 +111,7 @@ def renderer_modules(recipe: CaptchaRecipe) -> List[str]:
     return [__name__, "ocr_lib.draw.fast"] if recipe.renderer == "fast" else [__name__]
 
 
-def make_renderer(recipe: CaptchaRecipe, fonts: Sequence[Path], characters: str) -> Renderer:
+def make_renderer(recipe: CaptchaRecipe, fonts: Sequence[Font], characters: str) -> Renderer:
     """Return the renderer that a recipe names, for texts of these characters."""
     if recipe.renderer == "captcha":
         return CaptchaRenderer(recipe, fonts)
@@ -117,10 +132,10 @@ class CaptchaSource:
     Parameters
     ----------
     recipe : Recipe
-    fonts : sequence of pathlib.Path
+    fonts : sequence of Font
     """
 
-    def __init__(self, recipe: Recipe, fonts: Sequence[Path]) -> None:
+    def __init__(self, recipe: Recipe, fonts: Sequence[Font]) -> None:
         self._recipe = recipe
         self._renderer = make_renderer(recipe.captcha, fonts, recipe.text.alphabet)
         self._preparation = Preparation.of(recipe)

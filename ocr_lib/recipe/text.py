@@ -11,6 +11,8 @@ from ocr_lib.writing import Writing
 class TextRecipe(Part, frozen=True):
     """Which texts there are. Those that are drawn have uniformly many characters, each uniform over the alphabet.
 
+    White space in the alphabet is drawn between other characters alone.
+
     Attributes
     ----------
     alphabet : str
@@ -38,6 +40,8 @@ class TextRecipe(Part, frozen=True):
             Alphabet(self.alphabet, self.writing)
         except OCRError as error:
             raise ValueError(str(error)) from error
+        if self.alphabet.isspace():
+            raise ValueError("the alphabet has nothing but white space; give it characters that can be seen")
         if self.min_length > self.max_length:
             raise ValueError(f"min_length {self.min_length} is more than max_length {self.max_length}")
 

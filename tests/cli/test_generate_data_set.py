@@ -190,13 +190,13 @@ def test_damaged_settings_are_named(font, tmp_path, capsys, content):
     assert (tmp_path / "captchas.json").read_bytes() == content
 
 
-@pytest.mark.parametrize("format_", [None, 1, 3])
+@pytest.mark.parametrize("format_", [None, 1, 2, 4])
 def test_a_data_set_of_another_format_is_left_alone(font, tmp_path, capsys, format_):
     arguments = [font, "--count", 2, "--out", tmp_path / "set", "--num_proc", 1]
     assert run(*arguments) == 0
     settings = tmp_path / "set" / "captchas.json"
     tree = json.loads(settings.read_text())
-    assert tree.pop("format") == 2
+    assert tree.pop("format") == 3
     settings.write_text(json.dumps(tree if format_ is None else {"format": format_, **tree}))
     before = contents(tmp_path / "set")
     capsys.readouterr()

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ocr_lib.draw.fonts import Font
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.samples import load_samples
 from ocr_lib.feed.source import CaptchaSource
@@ -46,7 +47,7 @@ class TestFonts:
     @pytest.mark.parametrize("count", [1, 5])
     def test_are_the_first_samples_of_the_split(self, font, split, count):
         found = load(font, split, count)
-        expected = CaptchaSource(RECIPE, [font])((split, range(count)))
+        expected = CaptchaSource(RECIPE, [Font(font)])((split, range(count)))
         np.testing.assert_array_equal(found.images, expected.images)
         assert found.texts == expected.texts
         assert found.widths.tolist() == [SIZE[0]] * count

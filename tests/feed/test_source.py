@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
 from ocr_lib.draw.fast import FastRenderer
+from ocr_lib.draw.fonts import Font
 from ocr_lib.feed.source import SPLITS, CaptchaSource, draw_texts, make_renderer, renderer_modules, sample_draws
 from ocr_lib.files import sha256
 from ocr_lib.images.decode import fit
@@ -25,18 +26,18 @@ BELOW_1 = np.nextafter(1, 0)
 
 @pytest.fixture(scope="module")
 def source(font):
-    return CaptchaSource(load_preset("captcha"), [font])
+    return CaptchaSource(load_preset("captcha"), [Font(font)])
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 @pytest.mark.parametrize("start", INDICES)
 def test_a_sample_is_a_text_and_its_image(font, renderer, start):
     recipe = override(load_preset("captcha"), [("captcha.renderer", renderer), ("seed", 3)])
-    batch = CaptchaSource(recipe, [font])(("train", range(start, start + 2)))
+    batch = CaptchaSource(recipe, [Font(font)])(("train", range(start, start + 2)))
     assert batch.images.shape == (2, 30, 80) and batch.images.dtype == np.uint8
     draws = sample_draws("train", 3, range(start, start + 2), 4)
     assert batch.texts == draw_texts(recipe.text, draws.text)
-    drawn = make_renderer(recipe.captcha, [font], "0123456789").render(batch.texts, draws.image)
+    drawn = make_renderer(recipe.captcha, [Font(font)], "0123456789").render(batch.texts, draws.image)
     np.testing.assert_array_equal(batch.images, np.stack([fit(image, recipe.image.size) for image in drawn]))
     assert np.median(batch.images) > 200 and batch.images.min() < 215
 
@@ -47,9 +48,9 @@ def test_a_sample_is_a_text_and_its_image(font, renderer, start):
 def test_a_network_is_trained_on_what_it_would_be_given_to_read(font, resize, invert, paper, ink):
     colours = [("captcha.bg_color", [paper] * 3), ("captcha.fg_color", [ink, ink, ink, 255])]
     recipe = override(load_preset("captcha"), [("image.resize", resize), ("image.invert", invert), *colours])
-    found = CaptchaSource(recipe, [font])(("train", range(3)))
+    found = CaptchaSource(recipe, [Font(font)])(("train", range(3)))
     draws = sample_draws("train", recipe.seed, range(3), 4)
-    drawn = make_renderer(recipe.captcha, [font], "0123456789").render(found.texts, draws.image)
+    drawn = make_renderer(recipe.captcha, [Font(font)], "0123456789").render(found.texts, draws.image)
     is_dark = invert == "never" and paper < ink
     assert (np.median(found.images) < 128) == is_dark
     read = [255 - image if paper < ink and not is_dark else image for image in drawn]
@@ -59,7 +60,7 @@ def test_a_network_is_trained_on_what_it_would_be_given_to_read(font, resize, in
 
 def test_both_renderers_make_nearly_the_same_samples(font):
     fast, package = (
-        CaptchaSource(override(Recipe(), [("captcha.renderer", renderer)]), [font])(("train", range(50)))
+        CaptchaSource(override(Recipe(), [("captcha.renderer", renderer)]), [Font(font)])(("train", range(50)))
         for renderer in ("fast", "captcha")
     )
     assert fast.texts == package.texts
@@ -69,7 +70,7 @@ def test_both_renderers_make_nearly_the_same_samples(font):
 def test_a_recipe_names_its_renderer_and_the_modules_that_it_takes(font):
     for name, kind in ("fast", FastRenderer), ("captcha", CaptchaRenderer):
         recipe = CaptchaRecipe(renderer=name)
-        assert isinstance(make_renderer(recipe, [font], "01"), kind)
+        assert isinstance(make_renderer(recipe, [Font(font)], "01"), kind)
         assert ("ocr_lib.draw.fast" in renderer_modules(recipe)) == (name == "fast")
 
 
@@ -77,10 +78,11 @@ def test_the_package_is_drawn_with_without_loading_compiled_code(font):
     program = """
 import sys
 from pathlib import Path
+from ocr_lib.draw.fonts import Font
 from ocr_lib.feed.source import CaptchaSource
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
-CaptchaSource(override(Recipe(), [("captcha.renderer", "captcha")]), [Path(sys.argv[1])])(("train", range(1)))
+CaptchaSource(override(Recipe(), [("captcha.renderer", "captcha")]), [Font(Path(sys.argv[1]))])(("train", range(1)))
 print("numba" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program, font], stdout=subprocess.PIPE, check=True, timeout=60)
@@ -99,10 +101,11 @@ def test_another_process_makes_the_same_samples(source, font):
     program = """
 import sys
 from pathlib import Path
+from ocr_lib.draw.fonts import Font
 from ocr_lib.feed.source import CaptchaSource
 from ocr_lib.files import sha256
 from ocr_lib.recipe.settings import load_preset
-batch = CaptchaSource(load_preset("captcha"), [Path(sys.argv[1])])(("test", range(5, 15)))
+batch = CaptchaSource(load_preset("captcha"), [Font(Path(sys.argv[1]))])(("test", range(5, 15)))
 print(sha256(batch.images.tobytes()), *batch.texts)
 """
     done = subprocess.run([sys.executable, "-c", program, font], stdout=subprocess.PIPE, check=True, timeout=60)
@@ -113,7 +116,7 @@ print(sha256(batch.images.tobytes()), *batch.texts)
 def test_splits_and_seeds_and_indices_differ(font):
     drawn = set()
     for seed in 0, 1, 2**63 - 1:
-        source = CaptchaSource(Recipe(seed=seed), [font])
+        source = CaptchaSource(Recipe(seed=seed), [Font(font)])
         drawn |= {image.tobytes() for split in SPLITS for image in source((split, range(4))).images}
     assert len(drawn) == 3 * len(SPLITS) * 4
 
@@ -168,10 +171,10 @@ def test_draws_are_uniform_and_independent():
 def test_only_what_shapes_the_samples_changes_them(source, font):
     other = override(load_preset("captcha"), [("name", "x"), ("network.hidden", 7), ("training.batch_size", 3)])
     np.testing.assert_array_equal(
-        CaptchaSource(other, [font])(("train", range(3))).images, source(("train", range(3))).images
+        CaptchaSource(other, [Font(font)])(("train", range(3))).images, source(("train", range(3))).images
     )
     wider = override(other, [("image.width", 100), ("text.min_length", 4)])
-    batch = CaptchaSource(wider, [font])(("train", range(3)))
+    batch = CaptchaSource(wider, [Font(font)])(("train", range(3)))
     assert batch.images.shape == (3, 30, 100) and {len(text) for text in batch.texts} == {4}
 
 
@@ -179,7 +182,9 @@ def test_only_what_shapes_the_samples_changes_them(source, font):
 def test_without_a_width_captchas_keep_their_aspect_ratio(font, size, width):
     drawn = [("captcha.width", size[0]), ("captcha.height", size[1])]
     fixed, free = (
-        CaptchaSource(override(load_preset("captcha"), [*drawn, ("image.width", given)]), [font])(("test", range(3)))
+        CaptchaSource(override(load_preset("captcha"), [*drawn, ("image.width", given)]), [Font(font)])(
+            ("test", range(3))
+        )
         for given in (width, None)
     )
     assert free.images.shape == (3, 30, width)
@@ -218,6 +223,30 @@ def test_texts_keep_to_the_recipe(alphabet, least, more, index):
     (text,) = draw_texts(recipe, sample_draws("train", 0, range(index, index + 1), least + more).text)
     assert least <= len(text) <= least + more
     assert set(text) <= set(alphabet)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["a ", " ab", "ab\u3000c", "0 1\u00a02"]),
+    st.integers(1, 9),
+    st.integers(0, 5),
+    st.integers(0, 2**62),
+)
+def test_white_space_is_between_characters_alone(alphabet, least, more, index):
+    recipe = TextRecipe(alphabet, least, least + more)
+    for text in draw_texts(recipe, sample_draws("train", 0, range(index, index + 20), least + more).text):
+        assert least <= len(text) <= least + more
+        assert text == text.strip() and not any(a.isspace() and b.isspace() for a, b in zip(text, text[1:]))
+
+
+def test_white_space_is_drawn_as_often_as_other_characters():
+    inner = [text[1] for text in texts(TextRecipe("ab ", 3, 3))]
+    assert chi_square(inner, "ab ") < 18.4  # exceeded by chance with probability 1e-4
+
+
+def test_an_alphabet_of_white_space_is_refused():
+    with pytest.raises(ValueError, match="nothing but white space"):
+        TextRecipe(" \u00a0")
 
 
 def test_a_fixed_length():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ocr_lib import OCRError, captchas, labelled
+from ocr_lib.draw.fonts import Font
 from ocr_lib.feed.batches import Share
 from ocr_lib.feed.plan import plan_fonts
 from ocr_lib.feed.source import CaptchaSource
@@ -52,7 +53,7 @@ class TestCaptchas:
         recipe = toy_recipe(*SIZES, ("image.mean", 255), ("image.scale", -255))
         train, validation = captchas(recipe, FONT, num_proc)
         assert train.recipe == validation.recipe == recipe
-        source = CaptchaSource(recipe, [FONT])
+        source = CaptchaSource(recipe, [Font(FONT)])
         for epoch in range(3):
             parts = [range(20 * epoch + start, 20 * epoch + min(start + 8, 20)) for start in (0, 8, 16)]
             assert_batches(train, [source(("train", part)) for part in parts])

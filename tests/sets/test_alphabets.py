@@ -1,5 +1,7 @@
 """Alphabets that are given by name or in a file."""
 
+import re
+
 import pytest
 
 from ocr_lib.alphabet import SETS, Alphabet
@@ -73,8 +75,39 @@ def test_files_that_are_refused(read, data, said):
         read(data)
 
 
-def test_neither_a_set_nor_a_file(tmp_path):
-    with pytest.raises(OCRError, match=f"^--alphabet roman: no such file, nor one of the sets {', '.join(SETS)}$"):
-        find_alphabet("roman")
+@pytest.mark.parametrize(
+    "name", ["roman", "digitz", "HEX", "upper-case", "abc.txt", "./ab", "../ab", "/ab", "x/ab", "~/ab", r"C:\ab"]
+)
+def test_names_and_paths_that_are_mistyped_are_no_characters(name):
+    with pytest.raises(
+        OCRError, match=f"^--alphabet {re.escape(name)}: no such file, nor one of the sets {', '.join(SETS)}; if these"
+    ):
+        find_alphabet(name)
+
+
+@pytest.mark.parametrize(
+    "characters",
+    ["0", "xy", "0123456789abcdef", "ABCXYZ0123", "aeiou", "01数", "жзи", "+-*/=0123456789", "/.abc", "ba", "a b"],
+)
+def test_characters_themselves(characters):
+    assert find_alphabet(characters) == characters
+
+
+@pytest.mark.parametrize(
+    "given, said", [("", "the alphabet is empty"), ("0120", "'0'.* more than once"), ("0\t1", "control")]
+)
+def test_characters_that_are_no_alphabet(given, said):
+    with pytest.raises(OCRError, match=said):
+        find_alphabet(given)
+
+
+def test_a_file_goes_before_the_characters_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_alphabet("xy") == "xy"
+    (tmp_path / "xy").write_text("abc")
+    assert find_alphabet("xy") == "abc"
+
+
+def test_a_folder_is_no_alphabet(tmp_path):
     with pytest.raises(OCRError, match=f"^{tmp_path}: Is a directory$"):
         find_alphabet(str(tmp_path))
