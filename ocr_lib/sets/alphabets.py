@@ -9,7 +9,6 @@ from ocr_lib.alphabet import SETS, Alphabet
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.sets.labelled import clean_label
 
-
 # The beginning of a path, or its parts or its suffix: ./signs, data/signs, signs.txt.
 _PATH = re.compile(r"(\.{0,2}|~|[A-Za-z]:)[/\\]\w|.*\w[/\\.]\w", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_-]{3,}")
