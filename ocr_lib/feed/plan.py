@@ -171,28 +171,15 @@ def plan_disk(
     """
     given = None if make_alphabet else recipe.text.alphabet
     recipe, *surveys = _surveys(options, recipe, given, num_workers)
+    reasons: List[str] = []
     if find_recipe:
-        recipe = override(_found(surveys[0], options, find_recipe), {"text.direction": recipe.text.direction})
+        found = find_recipe(_facts(surveys[0], options))
+        recipe = override(found.recipe, {"text.direction": recipe.text.direction})
+        reasons = [*found.of_images, *found.of_training]
     train, validation = (_usable(seen, recipe, options.max_problems) for seen in surveys)
-    texts = train.texts()
-    lengths = [len(text) for text in texts + validation.texts()]
-    settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
-    if make_alphabet:
-        characters = "".join(texts)
-        if recipe.text.direction == "rtl":
-            characters += mirror_images(characters)
-        settings.append(("text.alphabet", make_alphabet("".join(sorted(set(characters))))))
-    else:
-        settings.append(("text.alphabet", recipe.text.writing.alphabet(recipe.text.alphabet)))
-    recipe = override(recipe, settings)
-    unknown = sorted(set("".join(texts)) - set(recipe.text.alphabet))
-    if unknown:
-        raise OCRError(f"{options.train}: labels have {', '.join(map(repr, unknown))}, which the alphabet lacks")
-    unknown = sorted(set("".join(validation.texts())) - set(recipe.text.alphabet))
-    if unknown:
-        logger.warning("Only validation labels have %s: these will count as errors", ", ".join(map(repr, unknown)))
-    sizes = [("training.epoch_size", len(train.indices)), ("training.validation_size", len(validation.indices))]
-    recipe = override(recipe, sizes)
+    recipe = _with_texts(recipe, train, validation, options.train, make_alphabet)
+    for reason in reasons:
+        logger.info("Found from the data: %s", reason)
     orders = EpochOrder(recipe, train.widths)
     return Plan(
         recipe,
@@ -223,13 +210,35 @@ def _surveys(
     return recipe, train, validation
 
 
-def _found(seen: Survey, options: DiskOptions, find_recipe: Callable[[Facts], Found]) -> Recipe:
+def _with_texts(
+    recipe: Recipe, train: Subset, validation: Subset, source: Path, make_alphabet: Optional[Callable[[str], str]]
+) -> Recipe:
+    """Return the recipe with the alphabet, the lengths of texts and the numbers of the samples."""
+    texts = train.texts()
+    lengths = [len(text) for text in texts + validation.texts()]
+    settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
+    if make_alphabet:
+        characters = "".join(texts)
+        if recipe.text.direction == "rtl":
+            characters += mirror_images(characters)
+        settings.append(("text.alphabet", make_alphabet("".join(sorted(set(characters))))))
+    else:
+        settings.append(("text.alphabet", recipe.text.writing.alphabet(recipe.text.alphabet)))
+    recipe = override(recipe, settings)
+    unknown = sorted(set("".join(texts)) - set(recipe.text.alphabet))
+    if unknown:
+        raise OCRError(f"{source}: labels have {', '.join(map(repr, unknown))}, which the alphabet lacks")
+    unknown = sorted(set("".join(validation.texts())) - set(recipe.text.alphabet))
+    if unknown:
+        logger.warning("Only validation labels have %s: these will count as errors", ", ".join(map(repr, unknown)))
+    sizes = [("training.epoch_size", len(train.indices)), ("training.validation_size", len(validation.indices))]
+    return override(recipe, sizes)
+
+
+def _facts(seen: Survey, options: DiskOptions) -> Facts:
     if not len(seen.indices):
         raise OCRError(f"{options.train}: no image can be read; the first: {seen.faults[0]}")
-    found = find_recipe(seen.facts())
-    for reason in [*found.of_images, *found.of_training]:
-        logger.info("Found from the data: %s", reason)
-    return found.recipe
+    return seen.facts()
 
 
 def _usable(seen: Survey, recipe: Recipe, max_problems: float) -> Subset:
