@@ -22,7 +22,7 @@ PAPER = 255
 def image_files(folder: Path) -> List[Path]:
     """Return the files of a folder that are images by their names, sorted; names with a dot first are not."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-    return sorted(path for path in files if not path.name.startswith("."))
+    return sorted((path for path in files if not path.name.startswith(".")), key=lambda path: path.name)
 
 
 def read_image(path: Path, rendition: Rendition = GREY) -> np.ndarray:

@@ -62,8 +62,11 @@ def compile_pattern(pattern: str, alphabet: Alphabet) -> Automaton:
     ------
     OCRError
         If the pattern is no regular expression, has a construct that no automaton can follow, needs an automaton of
-        more than `MOST_STATES` states or `MOST_EDGES` edges, or no text over the alphabet matches it.
+        more than `MOST_STATES` states or `MOST_EDGES` edges, no text over the alphabet matches it,
+        or texts are written from right to left.
     """
+    if alphabet.writing.direction == "rtl":
+        raise OCRError("--pattern is for text from left to right: for the other direction give a --lexicon")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of notations whose meaning may change one day

@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     probabilities : numpy.ndarray
         (T, C), of each class at each time step.
     characters : tuple of Character
-        Those of the text, in its order.
+        Those of the text, from left to right: of text from right to left in the order in which they stand.
     """
 
     text: str

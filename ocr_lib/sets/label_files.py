@@ -83,10 +83,9 @@ def label_files(folder: Path) -> LabelFiles:
     found = LabelFiles([], [])
     images = image_files(folder)
     stems: Set[str] = {path.stem for path in images}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _SUFFIXES or path.stem in stems or is_passed_over(path.name):
-            continue
-        if path.name.endswith(".gt.txt") or not path.is_file():
+    texts = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.stem not in stems)
+    for path in sorted(texts):
+        if path.name.endswith(".gt.txt") or is_passed_over(path.name) or not path.is_file():
             continue
         if path.name in (*LABELS, LIST):  # whatever is in it
             found.lists.append(path)

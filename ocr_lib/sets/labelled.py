@@ -22,7 +22,7 @@ class Item(NamedTuple):
     Attributes
     ----------
     name : str
-        Of the image; no two of a data set have the same.
+        Of the image; two have the same if a list names an image twice.
     text : str
         What it says, as `clean_label` returns it.
     """
