@@ -167,34 +167,46 @@ def read_list(path: Path, layout: Optional[Layout] = None, parts: Sequence[str] 
     OCRError
         If it is no list, or has none of the parts.
     """
-    is_looked_at = layout is None
-    if layout is None:
-        layout = _recognised(path)
+    is_told = layout is None and path.name not in LABELS
+    layout = layout or _recognised(path)
     dataset = FileDataset(path.parent, path)
     finder = ImageFinder(path.parent)
-    found: Iterable[Row] = json_rows(path) if layout == JSON else rows(path, layout, finder.find)
+    listed: Iterable[Row] = json_rows(path) if layout == JSON else rows(path, layout, finder.find)
+    wanted = listed
     if len(layout.columns) > 2 or layout == JSON:
-        found = _of_part(path, list(found), parts)
-    seen: Dict[str, str] = {}
-    for row in found:
-        if row.fault:
-            dataset.note(f"{path}:{row.line}", row.fault)
-            continue
-        name = finder.find(row.name)
-        if name is None:
-            if row.line > 1 or row.name.lower() not in NAME_TITLES:
-                dataset.note(f"{path}:{row.line}", f"no image {row.name}")
-        elif row.text.split() != seen.setdefault(name, row.text).split():
-            dataset.note(f"{path}:{row.line}", f"{name} is listed again, with another text")
-        else:
-            dataset.add(name, row.text, row.line)
-    twice = len(dataset) - len(seen)
-    if twice > 0:
-        logger.warning("%s: %d lines name an image again, with the same text: these weigh twice", path, twice)
-    _note_unlisted(dataset, path, seen)
-    if is_looked_at and path.name not in LABELS and len(dataset):
+        listed = list(listed)
+        wanted = _of_part(path, listed, parts)
+    names = _take(dataset, wanted, path, finder)
+    if path.name in LABELS and wanted is listed:
+        for image in image_files(path.parent):
+            if name_of(image.name) not in names:
+                dataset.note(str(image), f"not in {path.name}")
+    if is_told and len(dataset):
         logger.info("Labels are in %s: %s says %r", path, *dataset.item(0))
     return dataset
+
+
+def _take(dataset: FileDataset, wanted: Iterable[Row], path: Path, finder: ImageFinder) -> Container[str]:
+    """Take the images of rows in, or note why they can't be used; return the names of those that are there."""
+    texts: Dict[str, str] = {}
+    twice = 0
+    for row in wanted:
+        name = None if row.fault else finder.find(row.name)
+        if row.fault:
+            dataset.note(f"{path}:{row.line}", row.fault)
+        elif name is None:
+            if row.line > 1 or row.name.lower() not in NAME_TITLES:
+                dataset.note(f"{path}:{row.line}", f"no image {row.name}")
+        elif name not in texts:
+            texts[name] = row.text
+            dataset.add(name, row.text, row.line)
+        elif row.text.split() == texts[name].split():
+            twice += dataset.add(name, row.text, row.line)
+        else:
+            dataset.note(f"{path}:{row.line}", f"{name} is listed again, with another text")
+    if twice:
+        logger.warning("%s: %d lines name an image again, with the same text: these weigh twice", path, twice)
+    return texts
 
 
 def _recognised(path: Path) -> Layout:
@@ -206,7 +218,7 @@ def _recognised(path: Path) -> Layout:
     return recognised.layout
 
 
-def _of_part(path: Path, found: Sequence[Row], parts: Sequence[str]) -> Iterable[Row]:
+def _of_part(path: Path, found: List[Row], parts: Sequence[str]) -> List[Row]:
     """Leave out rows of other parts of the data set than the one that is wanted, and tell it."""
     counts = Counter(row.part for row in found if not row.fault)
     told = ", ".join(f"{count} lines of {part or 'no part'}" for part, count in sorted(counts.items()))
@@ -219,14 +231,6 @@ def _of_part(path: Path, found: Sequence[Row], parts: Sequence[str]) -> Iterable
             logger.info("%s has %s: those of %s are read; --split names others", path, told, part)
             return [row for row in found if row.fault or row.part == part]
     raise OCRError(f"{path} has {told}, and none of {parts[0]}: --split says which to read, or all")
-
-
-def _note_unlisted(dataset: FileDataset, path: Path, listed: Container[str]) -> None:
-    """Tell which images beside a list are not in it: of our own lists, which have all of a folder, as problems."""
-    unlisted = [image for image in image_files(path.parent) if name_of(image.name) not in listed]
-    if path.name in LABELS:
-        for image in unlisted:
-            dataset.note(str(image), f"not in {path.name}")
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,112 @@
+"""Labels in the names of images, found by looking at all names."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr_lib.errors import OCRError
+from ocr_lib.sets.names import find_scheme, scheme_of_pattern
+
+MD5 = "9e107d9d372bb6826bd81d3542a419d6"
+UUID = "123E4567-e89b-12d3-a456-426614174000"
+
+
+def texts(*stems):
+    return list(map(find_scheme(stems).text_of, stems))
+
+
+@pytest.mark.parametrize(
+    "stem, text",
+    [
+        ("a_", "a_"),
+        ("a_1", "a"),
+        ("a_1b", "a_1b"),
+        ("_1", "_1"),
+        ("a_1_0", "a_1"),
+        ("a (2)", "a"),
+        ("a_3 (2)", "a"),
+        ("a - Copy", "a"),
+        ("a - Copy (2)", "a"),
+        ("f(2)", "f(2)"),
+        ("(2)", "(2)"),
+        (f"ab12_{MD5}", "ab12"),
+        (f"ab 12-{MD5.upper()}", "ab 12"),
+        (f"x.{UUID}", "x"),
+        (f"{MD5}_ab12", "ab12"),
+        ("abcd_deadbeef", "abcd_deadbeef"),
+        ("1.5", "1.5"),
+    ],
+)
+def test_a_name_alone(stem, text):
+    assert texts(stem) == [text]
+
+
+@pytest.mark.parametrize(
+    "stems, expected",
+    [
+        (["0001_5904", "0002_8936", "0003_9554"], ["5904", "8936", "9554"]),
+        (["1_590", "2_8936", "3_95"], ["590", "8936", "95"]),
+        (["17_ab", "18_cd", "19_ab (1)"], ["ab", "cd", "ab"]),
+        (["0007-ab", "0008-cd", "0009-ef"], ["ab", "cd", "ef"]),
+        (["1612345678_12", "1612345999_34", "1612349999_56"], ["12", "34", "56"]),
+        (["4711_99", "815_99", "42_11"], ["99", "99", "11"]),
+        (["5904_1", "8936_2", "9554_3"], ["5904", "8936", "9554"]),
+        (["590_1612345678", "8936_1612345999", "95_1612349999"], ["590", "8936", "95"]),
+        (["0042", "0042_1", "0042_2", "17"], ["0042", "0042", "0042", "17"]),
+        (["1_0", "2_0", "3_0"], ["1", "2", "3"]),
+        (["12-AB-34", "13-CD-35", "14-EF-36"], ["12-AB-34", "13-CD-35", "14-EF-36"]),
+        (["1.5", "2.7", "3.9"], ["1.5", "2.7", "3.9"]),
+        (["ab_3f2a9c1b", "cd_0b1c2d3e", "ef_99aa88bb"], ["ab", "cd", "ef"]),
+        (["3f2a9c1b_ab", "0b1c2d3e_cd", "99aa88bb_ef"], ["ab", "cd", "ef"]),
+        (["1_deadbeef", "1_facefeed", "1_cafebabe"], ["1_deadbeef", "1_facefeed", "1_cafebabe"]),
+        (["ab_12345678", "cd_23456789", "ef_34567890"], ["ab", "cd", "ef"]),
+    ],
+)
+def test_all_names_together(stems, expected):
+    assert texts(*stems) == expected
+
+
+def test_two_numbers_of_which_either_may_be_the_label():
+    with pytest.raises(OCRError, match=r"two numbers, as 17_350, .*--label-pattern '_\(\?P<text>.\+\)' takes"):
+        find_scheme(["17_350", "99_1024", "4_77"])
+
+
+@pytest.mark.parametrize("word", ["img", "IMG", "captcha"])
+def test_names_that_have_no_labels(word):
+    with pytest.raises(OCRError, match=f"the names have no labels, as {word}_0001: .*--label-pattern"):
+        find_scheme([f"{word}_{number:04d}" for number in range(1, 5)])
+
+
+@given(st.lists(st.text(st.sampled_from("0123456789abc_-. ()"), min_size=1), max_size=6))
+def test_any_names_have_labels_or_are_refused(stems):
+    try:
+        scheme = find_scheme(stems)
+    except OCRError:
+        return
+    for stem in stems:
+        text = scheme.text_of(stem)
+        assert text and text in stem
+
+
+class TestPattern:
+    @pytest.mark.parametrize(
+        "pattern, stem, text",
+        [
+            ("_(?P<text>.+)", "0_ab_1", "ab_1"),
+            ("^(?P<text>[0-9]+)-", "12-x", "12"),
+            ("^(?P<text>[0-9]+)-", "x", None),
+            ("(?P<text>x?)", "12", ""),
+        ],
+    )
+    def test_is_searched_for(self, pattern, stem, text):
+        assert scheme_of_pattern(pattern).text_of(stem) == text
+
+    @pytest.mark.parametrize("pattern, fault", [("(", "is no regular expression"), ("(.+)", "has no group")])
+    def test_that_is_none(self, pattern, fault):
+        with pytest.raises(OCRError, match=f"^--label-pattern .*{fault}"):
+            scheme_of_pattern(pattern)
+
+
+def test_what_is_shown():
+    stems = ["7", "8", "123 (2)", "45_6", "9"]
+    assert find_scheme(stems).shown(stems, 2).endswith(": 123 (2) says '123', 45_6 says '45'")
