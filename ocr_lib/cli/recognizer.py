@@ -11,12 +11,18 @@ from ocr_lib.errors import OCRError, option_name
 from ocr_lib.jobs.load import load, load_model
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
+from ocr_lib.zoo.models import model_names
 
 
 def add_recognizer(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a recognizer and say how it reads."""
     add_checkpoint(parser)
-    parser.add_argument("--model", type=Path, metavar="FILE", help="an exported model, in place of a checkpoint")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE|NAME",
+        help=f"in place of a checkpoint: an exported model, or one that is trained already: {', '.join(model_names())}",
+    )
     parser.add_argument("--batch-size", type=int, default=128, help="images to put through the network at a time")
     parser.add_argument(
         "--decoder",

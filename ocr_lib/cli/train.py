@@ -22,6 +22,7 @@ from ocr_lib.sets.alphabets import find_alphabet
 from ocr_lib.training.exchange import GRADIENT_COMPRESSIONS, KV_STORES
 from ocr_lib.training.start import ALPHABET, DEFAULT_PRESET, POLICIES
 from ocr_lib.training.warm_start import ALPHABET_CHANGES
+from ocr_lib.zoo.models import model_names
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,12 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on where the run at --prefix stopped or was killed")
     parser.add_argument("--overwrite", action="store_true", help="replace the run at --prefix")
-    parser.add_argument("--pretrained", metavar="PREFIX", help="begin with a checkpoint; see --pretrained-policy")
+    parser.add_argument(
+        "--pretrained",
+        metavar="PREFIX|FILE|NAME",
+        help="begin with a checkpoint (see --pretrained-policy), an exported model, or one that is trained already: "
+        f"{', '.join(model_names())}",
+    )
     parser.add_argument(
         "--pretrained-policy",
         choices=POLICIES,

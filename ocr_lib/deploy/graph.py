@@ -235,3 +235,8 @@ def _normalised(graph: Graph, recipe: Recipe) -> str:
 def gates_for_onnx(array: np.ndarray) -> np.ndarray:
     """Bring the rows of gates (4 H, ...) from MXNet's order to ONNX's."""
     return array.reshape(4, -1, *array.shape[1:])[_GATES].reshape(array.shape)
+
+
+def gates_from_onnx(array: np.ndarray) -> np.ndarray:
+    """Bring the rows of gates (4 H, ...) from ONNX's order to MXNet's."""
+    return array.reshape(4, -1, *array.shape[1:])[np.argsort(_GATES)].reshape(array.shape)

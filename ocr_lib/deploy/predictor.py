@@ -14,6 +14,7 @@ from ocr_lib.errors import OCRError, naming
 from ocr_lib.preparation import pad
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer, batches
+from ocr_lib.zoo.models import model_path
 
 INPUT, WIDTHS, OUTPUT = "images", "widths", "log_probabilities"
 # An LSTM's time step is too little work to be shared among threads, so each thread has images of its own; so few that
@@ -30,7 +31,8 @@ class Predictor(Recognizer):
     Parameters
     ----------
     model : str, pathlib.Path or bytes
-        The ONNX file, or what it holds.
+        The ONNX file, or what it holds; or the name of a model that comes with this package, as
+        `ocr_lib.zoo.models.model_names` has it. A file of that name goes first.
     batch_size : int
         Most images to put through the network at a time.
     decode : Decoder
@@ -43,7 +45,7 @@ class Predictor(Recognizer):
     Raises
     ------
     OCRError
-        If the file can't be read, or is damaged, of another format, or not such a model.
+        If there is no such model, or the file can't be read, or is damaged, of another format, or not such a model.
 
     Examples
     --------
@@ -62,7 +64,7 @@ class Predictor(Recognizer):
     ) -> None:
         name = "the model" if isinstance(model, bytes) else str(model)
         with naming(name):
-            data = model if isinstance(model, bytes) else Path(model).read_bytes()
+            data = model if isinstance(model, bytes) else model_path(model).read_bytes()
         self._model = _Model(data, name)
         self._threads = Threads(threads or usable_cores())
         with naming(name):

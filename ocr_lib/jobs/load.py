@@ -7,12 +7,12 @@ from ocr_lib.errors import OCRError
 from ocr_lib.installation import how_to_install
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
+from ocr_lib.zoo.models import SUFFIX as MODEL
+from ocr_lib.zoo.models import is_model
 
 if TYPE_CHECKING:
     from ocr_lib.net.checkpoint import Checkpoint
     from ocr_lib.net.manifest import Epoch
-
-MODEL = ".onnx"
 
 
 def load(
@@ -27,8 +27,9 @@ def load(
     Parameters
     ----------
     name : str or pathlib.Path
-        A file that `ocr_lib.export` wrote, whose name ends in ``.onnx``; or the prefix of a checkpoint, in floating
-        point or of 8 bits, also of MXNet's original example.
+        A file that `ocr_lib.export` wrote, whose name ends in ``.onnx``; the prefix of a checkpoint, in floating point
+        or of 8 bits, also of MXNet's original example; or the name of a model that comes with this package, as
+        `ocr_lib.zoo.models.model_names` has it. What the user has under that name goes first.
     epoch : int, "best" or "last", optional
         Of a checkpoint; the best if left out, or the last if none is.
     batch_size : int
@@ -46,7 +47,7 @@ def load(
     OCRError
         If there is none, it is damaged, or what it takes is not installed.
     """
-    if str(name).endswith(MODEL):
+    if str(name).endswith(MODEL) or is_model(name):
         if epoch is not None:
             raise OCRError(f"{name} is one model, without epochs: leave the epoch out")
         return load_model(Path(name), batch_size, decode)
@@ -69,7 +70,7 @@ def reader_of(checkpoint: "Checkpoint", batch_size: int = 128, decode: Decoder =
 
 
 def load_model(path: Path, batch_size: int = 128, decode: Decoder = best_path) -> Recognizer:
-    """Open a file that `ocr_lib.export` wrote, whatever its name; see `load`."""
+    """Open a file that `ocr_lib.export` wrote, whatever its name, or a model by name; see `load`."""
     try:
         from ocr_lib.deploy.predictor import Predictor
     except ImportError as error:

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union
 
 from ocr_lib.errors import OCRError, option_name
+from ocr_lib.installation import how_to_install
 from ocr_lib.net.manifest import Manifest, check_free_prefix, check_prefix, read_recipe, resumable
+from ocr_lib.net.weights import Weights
 from ocr_lib.recipe.auto import AUTO, Facts, Found, find_recipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override, preset_settings, stated_settings
 from ocr_lib.training.warm_start import Pretrained, change_alphabet, check_inherited, folded_weights, inherit
+from ocr_lib.zoo.models import SUFFIX as MODEL
+from ocr_lib.zoo.models import is_model, model_path
 
 DEFAULT_PRESET = "captcha"
 ALPHABET = "text.alphabet"
@@ -35,7 +39,7 @@ class StartOptions(NamedTuple):
     resume, overwrite : bool
         Go on with the run at the prefix, or replace what is there.
     pretrained : str, optional
-        Prefix of a checkpoint to begin with.
+        To begin with: the prefix of a checkpoint, an exported model, or the name of one that comes with this package.
     pretrained_policy : {"resume", "retrain"}, optional
         Go on with all of that run under the new prefix, or train its weights anew, which is the default.
     alphabet_change : {"fail", "union", "new"}, optional
@@ -204,18 +208,16 @@ def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
 
 
 def _retrained(options: StartOptions, prefix: str) -> Start:
-    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
-
     find = is_found(options)
     own = load_preset(DEFAULT_PRESET) if find else _recipe(options.recipe)
-    checkpoint = load_checkpoint(prefix)
-    known = checkpoint.recipe.text.alphabet
+    trained, weights = _trained(prefix)
+    known = trained.text.alphabet
     settings = options.settings
     if isinstance(options.recipe, Recipe):
-        check_inherited(stated_settings(options.recipe), "recipe:", checkpoint.recipe, prefix)
+        check_inherited(stated_settings(options.recipe), "recipe:", trained, prefix)
     elif options.recipe is not None and not find:
-        check_inherited(preset_settings(options.recipe), f"--preset {options.recipe}:", checkpoint.recipe, prefix)
-    check_inherited(settings, "--set", checkpoint.recipe, prefix)
+        check_inherited(preset_settings(options.recipe), f"--preset {options.recipe}:", trained, prefix)
+    check_inherited(settings, "--set", trained, prefix)
     given = dict(settings).get(ALPHABET)
     others = [(key, value) for key, value in settings if key != ALPHABET]
     change = partial(change_alphabet, known, options.alphabet_change or "fail", prefix)
@@ -225,10 +227,10 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
         raise OCRError("--alphabet-change new needs --alphabet where captchas are rendered")
 
     def inherited(own: Recipe) -> Recipe:
-        return inherit(own, others, checkpoint.recipe)
+        return inherit(own, others, trained)
 
     recipe = inherited(own)
-    pretrained = Pretrained(folded_weights(numpy_weights(checkpoint), checkpoint.recipe, recipe), known)
+    pretrained = Pretrained(folded_weights(weights, trained, recipe), known)
     make_alphabet = None if given is not None else change
     return Start(
         recipe,
@@ -237,3 +239,19 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
         pretrained=pretrained,
         find_recipe=partial(_found_inheriting, inherited) if find else None,
     )
+
+
+def _trained(name: str) -> Tuple[Recipe, Weights]:
+    """Return the recipe and the weights of a checkpoint, or of an exported model, be it one by name."""
+    if name.endswith(MODEL) or is_model(name):
+        try:
+            from ocr_lib.deploy.weights import read_model
+        except ImportError as error:
+            raise OCRError(
+                f"--pretrained {name} needs another package ({error}): {how_to_install('export')}"
+            ) from error
+        return read_model(model_path(name))
+    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
+
+    checkpoint = load_checkpoint(name)
+    return checkpoint.recipe, numpy_weights(checkpoint)

@@ -1,0 +1,112 @@
+"""Make a model of `ocr_lib.zoo` again from nothing: train it, export it, and measure it in fonts that it never saw.
+
+The card beside the model says which recipe and which fonts; these are taken from Debian's packages, by apt-get, and
+from font/. Exact match and CER are those of 2,000 images that the `captcha` package draws on its own.
+
+    python benchmarks/zoo.py captcha-digits
+"""
+
+import json
+import random
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from shutil import copy
+from typing import Any, Dict, List
+
+import captcha
+import msgspec
+from captcha.image import ImageCaptcha
+from report import FONTS, make_parser
+
+import ocr_lib
+from ocr_lib.files import write_atomic
+from ocr_lib.images.decode import decode_image
+from ocr_lib.recognize.metrics import evaluate
+from ocr_lib.zoo.models import FOLDER, SUFFIX
+
+LICENSE = "Apache-2.0"
+COUNT = 2000
+NUM_CONFUSIONS = 10
+
+
+def take_fonts(packages: Dict[str, List[str]], to: Path) -> List[Path]:
+    """Download Debian packages, without installing them, and copy fonts of them to a folder."""
+    to.mkdir(parents=True, exist_ok=True)
+    taken: List[Path] = []
+    for package, names in packages.items():
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=True)
+            (archive,) = Path(folder).glob("*.deb")
+            subprocess.run(["dpkg-deb", "-x", str(archive), folder], check=True)
+            taken += [Path(copy(min(Path(folder).rglob(name)), to)) for name in names]
+    return taken
+
+
+def measure(reader: "ocr_lib.Predictor", recipe: "ocr_lib.Recipe", fonts: List[Path]) -> Dict[str, Any]:
+    """Return how well captchas of the package, drawn in each of some fonts, are read."""
+    lengths = range(recipe.text.min_length, recipe.text.max_length + 1)
+    all_texts: List[str] = []
+    all_readings: List[str] = []
+    by_font = {}
+    for place, font in enumerate(fonts):
+        count = COUNT * (place + 1) // len(fonts) - COUNT * place // len(fonts)
+        texts = ["".join(random.choices(recipe.text.alphabet, k=random.choice(lengths))) for _ in range(count)]
+        drawing = ImageCaptcha(recipe.captcha.width, recipe.captcha.height, [str(font)])
+        images = [decode_image(drawing.generate(text).getvalue()) for text in texts]
+        readings = [reading.text for reading in reader.read(images)]
+        by_font[font.name] = round(evaluate(texts, readings)["accuracy"], 4)
+        all_texts += texts
+        all_readings += readings
+    figures = evaluate(all_texts, all_readings)
+    return {
+        "images": COUNT,
+        "exact_match": round(figures["accuracy"], 4),
+        "cer": round(figures["cer"], 4),
+        "exact_match_by_font": by_font,
+        "confusions": confusions(all_texts, all_readings),
+    }
+
+
+def confusions(texts: List[str], readings: List[str]) -> List[str]:
+    """Return which characters were taken for which most often, among readings of the right length."""
+    pairs = (pair for text, read in zip(texts, readings) if len(text) == len(read) for pair in zip(text, read))
+    counted = Counter(f"{a} read as {b}" for a, b in pairs if a != b)
+    return [f"{what}: {count}" for what, count in counted.most_common(NUM_CONFUSIONS)]
+
+
+def main() -> None:
+    """Make one model, and write its figures to its card."""
+    parser = make_parser(__doc__)
+    parser.add_argument("name", help="of a card in ocr_lib/zoo")
+    parser.add_argument("--prefix", type=Path, help="of the checkpoint (default: in a temporary folder)")
+    parser.add_argument("--trained", action="store_true", help="take the checkpoint that is at --prefix already")
+    parser.add_argument("--cpu", type=int, help="cores to train on (default: all)")
+    args = parser.parse_args()
+    path = FOLDER / f"{args.name}.json"
+    card = json.loads(path.read_bytes())
+    recipe = msgspec.convert({"name": args.name, **card["recipe"]}, ocr_lib.Recipe)
+    model = path.with_suffix(SUFFIX)
+    with tempfile.TemporaryDirectory() as folder:
+        seen, unseen = Path(folder, "seen"), Path(folder, "unseen")
+        take_fonts(card["fonts"]["debian"], seen)
+        for font in FONTS.glob("*.ttf"):
+            copy(font, seen)
+        held_out = sorted(take_fonts(card["fonts"]["held_out"], unseen))
+        held_out += sorted(Path(captcha.__file__).parent.rglob("*.ttf"))
+        prefix = args.prefix or Path(folder, args.name)
+        began = time.monotonic()
+        if not args.trained:
+            ocr_lib.train(prefix, recipe, seen, cpus=args.cpu)
+            card["training_seconds"] = round(time.monotonic() - began)
+        ocr_lib.export(prefix, model, samples=seen, int8=True, license=LICENSE, overwrite=True)
+        card["bytes"] = model.stat().st_size
+        card["figures"] = measure(ocr_lib.Predictor(model), recipe, held_out)
+    write_atomic(path, json.dumps(card, indent=2, ensure_ascii=False).encode() + b"\n")
+    print(json.dumps(card["figures"], indent=2) if args.json else f"{args.name}: {card['figures']['exact_match']:.2%}")
+
+
+if __name__ == "__main__":
+    main()

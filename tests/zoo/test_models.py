@@ -1,0 +1,104 @@
+"""Models that come with the package: named, small, described, and able to read."""
+
+import configparser
+import json
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ocr_lib
+from ocr_lib import OCRError, Predictor
+from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
+from ocr_lib.draw.fonts import Font
+from ocr_lib.recipe.captcha import CaptchaRecipe
+from ocr_lib.zoo.models import FOLDER, model_names, model_path
+
+ROOT = Path(__file__).parents[2]
+NAMES = ["captcha-alphanumeric", "captcha-digits"]
+
+
+def captchas(alphabet, count=30, length=4, seed=5):
+    """Return texts and their images, as the captcha package draws them."""
+    random = np.random.default_rng(seed)
+    texts = ["".join(random.choice(list(alphabet), length)) for _ in range(count)]
+    fonts = [Font(ROOT / "font" / name) for name in ("Ubuntu-M.ttf", "Lato-Black.ttf")]
+    images = CaptchaRenderer(CaptchaRecipe(), fonts).render(texts, random.random((count, num_draws(length))))
+    return texts, list(images)
+
+
+def test_their_names():
+    assert model_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestModel:
+    def test_reads(self, name):
+        predictor = Predictor(name)
+        texts, images = captchas(predictor.alphabet.characters)
+        right = sum(a == b.text for a, b in zip(texts, predictor.predict(images)))
+        assert right >= 0.9 * len(texts)
+
+    def test_reads_images_of_other_sizes(self, name):
+        predictor = ocr_lib.load(name)
+        texts, images = captchas(predictor.alphabet.characters)
+        doubled = [image.repeat(2, 0).repeat(2, 1) for image in images]
+        right = sum(a == b.text for a, b in zip(texts, predictor.predict(doubled)))
+        assert right >= 0.9 * len(texts)
+
+    def test_is_small_and_has_a_card(self, name):
+        path = model_path(name)
+        card = json.loads(path.with_suffix(".json").read_bytes())
+        assert path.stat().st_size == card["bytes"] < 400_000
+        assert card["license"] == Predictor(name).metadata.license == "Apache-2.0"
+        assert card["figures"]["images"] == 2000
+        assert card["figures"]["exact_match"] > 0.9
+        trained, held_out = (
+            {f for names in card["fonts"][kind].values() for f in names} for kind in ("debian", "held_out")
+        )
+        assert held_out and not trained & held_out
+
+    def test_is_in_the_wheel(self, name):
+        config = configparser.ConfigParser()
+        config.read(ROOT / "setup.cfg")
+        patterns = config["options.package_data"]["ocr_lib"].split(", ")
+        for suffix in ".onnx", ".json":
+            assert any(fnmatch(f"zoo/{name}{suffix}", pattern) for pattern in patterns)
+
+
+def test_no_more_than_onnx_runtime_is_needed():
+    program = """
+import sys
+for name in "mxnet", "msgspec", "onnx", "numba", "captcha", "fontTools":
+    sys.modules[name] = None
+import ocr_lib
+print(type(ocr_lib.load("captcha-digits")).__name__, len(ocr_lib.Predictor("captcha-alphanumeric").alphabet.characters))
+"""
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True, timeout=60)
+    assert done.stdout.split() == [b"Predictor", b"48"]
+
+
+@pytest.mark.parametrize("name", ["captcha-digit", "none", "", "captcha-digits.json"])
+def test_another_name_is_answered_with_those_that_there_are(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if name:
+        with pytest.raises(
+            OCRError, match=f"^{name}: no such file, nor one of the models captcha-alph.*, captcha-digits$"
+        ):
+            Predictor(name)
+    with pytest.raises(OCRError):
+        Predictor(name)
+
+
+def test_a_file_of_the_name_goes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "captcha-digits"
+    own.write_bytes((FOLDER / "captcha-alphanumeric.onnx").read_bytes())
+    assert len(Predictor("captcha-digits").alphabet.characters) == 48
+    own.unlink()
+    own.with_name("captcha-alphanumeric.onnx").write_bytes((FOLDER / "captcha-digits.onnx").read_bytes())
+    assert len(Predictor("captcha-digits").alphabet.characters) == 10
+    assert len(Predictor("captcha-alphanumeric").alphabet.characters) == 48
