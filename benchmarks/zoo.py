@@ -38,7 +38,9 @@ def take_fonts(packages: Dict[str, List[str]], to: Path) -> List[Path]:
     taken: List[Path] = []
     for package, names in packages.items():
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=True)
+            subprocess.run(
+                ["apt-get", "download", "-qq", "-o=APT::Sandbox::User=root", package], cwd=folder, check=True
+            )
             (archive,) = Path(folder).glob("*.deb")
             subprocess.run(["dpkg-deb", "-x", str(archive), folder], check=True)
             taken += [Path(copy(min(Path(folder).rglob(name)), to)) for name in names]
@@ -81,8 +83,7 @@ def main() -> None:
     """Make one model, and write its figures to its card."""
     parser = make_parser(__doc__)
     parser.add_argument("name", help="of a card in ocr_lib/zoo")
-    parser.add_argument("--prefix", type=Path, help="of the checkpoint (default: in a temporary folder)")
-    parser.add_argument("--trained", action="store_true", help="take the checkpoint that is at --prefix already")
+    parser.add_argument("--checkpoint", metavar="PREFIX", help="take what was trained already")
     parser.add_argument("--cpu", type=int, help="cores to train on (default: all)")
     args = parser.parse_args()
     path = FOLDER / f"{args.name}.json"
@@ -96,9 +97,9 @@ def main() -> None:
             copy(font, seen)
         held_out = sorted(take_fonts(card["fonts"]["held_out"], unseen))
         held_out += sorted(Path(captcha.__file__).parent.rglob("*.ttf"))
-        prefix = args.prefix or Path(folder, args.name)
-        began = time.monotonic()
-        if not args.trained:
+        prefix = args.checkpoint or Path(folder, args.name)
+        if not args.checkpoint:
+            began = time.monotonic()
             ocr_lib.train(prefix, recipe, seen, cpus=args.cpu)
             card["training_seconds"] = round(time.monotonic() - began)
         ocr_lib.export(prefix, model, samples=seen, int8=True, license=LICENSE, overwrite=True)

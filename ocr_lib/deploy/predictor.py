@@ -62,9 +62,12 @@ class Predictor(Recognizer):
         threads: int = 0,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        name = "the model" if isinstance(model, bytes) else str(model)
-        with naming(name):
-            data = model if isinstance(model, bytes) else model_path(model).read_bytes()
+        if isinstance(model, bytes):
+            name, data = "the model", model
+        else:
+            name, path = str(model), model_path(model)
+            with naming(name):
+                data = path.read_bytes()
         self._model = _Model(data, name)
         self._threads = Threads(threads or usable_cores())
         with naming(name):

@@ -16,7 +16,6 @@ from ocr_lib.net.weights import Weights, check_weights, from_original
 from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override
-from ocr_lib.zoo.models import model_names
 
 Arrays = Dict[str, "mx.nd.NDArray"]
 
@@ -69,10 +68,7 @@ def load_checkpoint(prefix: str, epoch: Optional[Epoch] = None) -> Checkpoint:
     """
     manifest = read_manifest(prefix)
     if manifest is None and not Path(prefix + SYMBOL).exists():
-        raise OCRError(
-            f"{prefix}{SYMBOL}: no such checkpoint; lstm_ocr_train.py --prefix {prefix} makes one, and trained models "
-            f"by name are {', '.join(model_names())}"
-        )
+        raise OCRError(f"{prefix}{SYMBOL}: no such checkpoint; lstm_ocr_train.py --prefix {prefix} makes one")
     suffix = manifest.find("best" if epoch is None else epoch, prefix).params if manifest else _by_name(prefix, epoch)
     params_path = verified(prefix, suffix, manifest)
     symbol_path = verified(prefix, SYMBOL, manifest)

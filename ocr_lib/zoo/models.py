@@ -1,5 +1,6 @@
 """Models by name. Needs the standard library alone."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import List, Union
 
@@ -7,6 +8,7 @@ from ocr_lib.errors import OCRError
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".onnx"
+_NEARLY = 0.8
 
 
 def model_names() -> List[str]:
@@ -15,8 +17,19 @@ def model_names() -> List[str]:
 
 
 def is_model(name: Union[str, Path]) -> bool:
-    """Tell whether a name is that of a model, and no checkpoint of the user's has it for a prefix."""
-    return str(name) in model_names() and not Path(f"{name}-symbol.json").exists()
+    """Tell whether a name is that of a model, and no checkpoint of the user's has it for a prefix.
+
+    Raises
+    ------
+    OCRError
+        If it is nearly that of a model, and there is no such checkpoint.
+    """
+    if Path(f"{name}-symbol.json").exists():
+        return False
+    known = model_names()
+    if str(name) not in known and get_close_matches(str(name), known, cutoff=_NEARLY):
+        raise OCRError(f"{name}: no such checkpoint, nor one of the models {', '.join(known)}")
+    return str(name) in known
 
 
 def model_path(name: Union[str, Path]) -> Path:

@@ -1,7 +1,9 @@
 """Models that come with the package: named, small, described, and able to read."""
 
 import configparser
+import importlib
 import json
+import logging
 import subprocess
 import sys
 from fnmatch import fnmatch
@@ -18,6 +20,7 @@ from ocr_lib.recipe.captcha import CaptchaRecipe
 from ocr_lib.zoo.models import FOLDER, model_names, model_path
 
 ROOT = Path(__file__).parents[2]
+FONT = ROOT / "font" / "Ubuntu-M.ttf"
 NAMES = ["captcha-alphanumeric", "captcha-digits"]
 
 
@@ -102,3 +105,40 @@ def test_a_file_of_the_name_goes_first(tmp_path, monkeypatch):
     own.with_name("captcha-alphanumeric.onnx").write_bytes((FOLDER / "captcha-digits.onnx").read_bytes())
     assert len(Predictor("captcha-digits").alphabet.characters) == 10
     assert len(Predictor("captcha-alphanumeric").alphabet.characters) == 48
+
+
+class TestTraining:
+    """What needs MXNet."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        importlib.import_module("ocr_lib.mx")
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_begins_with_one(self, name, folder, caplog):
+        caplog.set_level(logging.INFO, "ocr_lib")
+        ocr_lib.train("new", fonts=FONT, pretrained=name, num_proc=1, cpus=1, dry_run=True, quiet=True)
+        assert "Dry run: all is ready" in caplog.text
+        assert not list(folder.iterdir())
+
+    def test_loses_nothing_at_the_beginning(self):
+        settings = {"training.epoch_size": 32, "training.validation_size": 100, "training.learning_rate": 1e-6}
+        settings["training.epochs"] = 1
+        options = {"num_proc": 1, "cpus": 1, "quiet": True}
+        trained = ocr_lib.train("new", fonts=FONT, pretrained="captcha-digits", settings=settings, **options)
+        assert trained.best.metrics["accuracy"] > 0.9
+
+    def test_names_are_told_where_one_is_mistyped(self):
+        for use in ocr_lib.load, lambda name: ocr_lib.train("new", fonts=FONT, pretrained=name):
+            with pytest.raises(
+                OCRError, match="^captcha-digit: no such checkpoint, nor one of the models captcha-alph"
+            ):
+                use("captcha-digit")
+
+    def test_a_checkpoint_at_the_prefix_goes_first(self, folder):
+        (folder / "captcha-digits-symbol.json").write_text("{}")
+        for use in ocr_lib.load, lambda name: ocr_lib.train("new", fonts=FONT, pretrained=name):
+            with pytest.raises(OCRError, match=r"captcha-digits-NNNN.params: no such file"):
+                use("captcha-digits")
