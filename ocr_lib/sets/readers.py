@@ -222,14 +222,15 @@ def _of_part(path: Path, found: List[Row], parts: Sequence[str]) -> List[Row]:
     """Leave out rows of other parts of the data set than the one that is wanted, and tell it."""
     counts = Counter(row.part for row in found if not row.fault)
     told = ", ".join(f"{count} lines of {part or 'no part'}" for part, count in sorted(counts.items()))
-    if not parts or len(counts) < 2:
-        if any(counts):
-            logger.info("%s has %s: all are read", path, told)
+    if not any(counts):
+        return found
+    if not parts:
+        logger.info("%s has %s: all are read", path, told)
         return found
     for part in parts:
         if part in counts:
             logger.info("%s has %s: those of %s are read; --split names others", path, told, part)
-            return [row for row in found if row.fault or row.part == part]
+            return found if len(counts) == 1 else [row for row in found if row.fault or row.part == part]
     raise OCRError(f"{path} has {told}, and none of {parts[0]}: --split says which to read, or all")
 
 

@@ -159,6 +159,12 @@ class TestParts:
         with pytest.raises(OCRError, match="1 lines of test, .*and none of dev2: --split says which to read, or all"):
             open_dataset(path, parts=("dev2",))
 
+    def test_one_alone(self, folder):
+        (folder / "labels.tsv").write_text(lines("{n}\t{t}\ttrain"), encoding="utf-8")
+        assert read(folder) == read(folder, parts=("train",)) == PAIRS
+        with pytest.raises(OCRError, match="has 6 lines of train, and none of test: --split"):
+            open_dataset(folder, parts=("test", "val"))
+
     def test_another_third_column_is_refused(self, folder):
         (folder / "labels.tsv").write_text(lines("{n}\t{t}\t0.5"), encoding="utf-8")
         with pytest.raises(OCRError, match="labels.tsv: lines have 3 columns: name them in a first line"):
