@@ -240,7 +240,7 @@ class TestRefused:
     def test_labels_that_are_no_text(self, refused, tmp_path):
         folder = write_images(tmp_path / "images", None)
         (folder / "labels.tsv").write_bytes(b"1.png\t\xff\n")
-        refused(f"{folder}/labels.tsv can't be read", samples=folder)
+        refused(f"{folder}/labels.tsv: line 1 is not UTF-8", samples=folder)
 
     @pytest.mark.parametrize("arguments", [["--num-test=0"], ["--num-test=-3"], ["--num-calib=0", "--int8"]])
     def test_no_samples(self, refused, arguments):

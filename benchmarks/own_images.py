@@ -1,0 +1,79 @@
+"""What becomes of images of one's own with no option: exact match on images held out, by who drew them.
+
+    python benchmarks/own_images.py [NAME ...] [--folder DIR] [-- OPTIONS OF lstm_ocr_train.py]
+
+Sets are those of generators.py, 936 captchas to train on and 104 others to read; `wp-captcha` is a folder in --data. Sets,
+packages and checkpoints are kept in --folder. A set takes about ten minutes on two cores.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, Iterable, List, Tuple
+
+import generators
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAINED, HELD = 936, 104
+
+
+def parted(name: str, folder: Path, data: Path) -> Tuple[Path, Path]:
+    """Return the folders of a set to train on, and of images to read."""
+    train, test = folder / name / "train", folder / name / "test"
+    if not test.is_dir():
+        source = folder / name / "all"
+        if name == "wp-captcha":
+            source = data / name
+        elif not source.is_dir():
+            generators.make(name, source, TRAINED + HELD, folder / "packages")
+        images = sorted(path for path in source.iterdir() if path.suffix in (".png", ".gif"))
+        # Every tenth is held out.
+        link(test, images[::10])
+        link(train, (path for number, path in enumerate(images) if number % 10))
+    return train, test
+
+
+def link(folder: Path, images: Iterable[Path]) -> None:
+    """Make a folder of links to images."""
+    folder.mkdir(parents=True)
+    for path in images:
+        (folder / path.name).symlink_to(path.resolve())
+
+
+def measured(train: Path, test: Path, prefix: Path, options: List[str]) -> Dict[str, float]:
+    """Train with no option but those given, and read what was held out."""
+    began = time.perf_counter()
+    run("lstm_ocr_train.py", "--train-data", train, "--prefix", prefix, "--overwrite", "--quiet", *options)
+    seconds = time.perf_counter() - began
+    figures = json.loads(run("lstm_ocr_eval.py", "--prefix", prefix, "--data", test, "--json", "--quiet"))["figures"]
+    return {"minutes": seconds / 60, "accuracy": figures["accuracy"], "cer": figures["cer"]}
+
+
+def run(script: str, *arguments: object) -> str:
+    """Run a command of ours, and return what it prints."""
+    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="sets (default: those of all generators)")
+    parser.add_argument("--folder", type=Path, default=Path("own-images"), help="where all is kept")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="with wp-captcha")
+    ours, options = sys.argv[1:], []
+    if "--" in ours:
+        place = ours.index("--")
+        ours, options = ours[:place], ours[place + 1 :]
+    args = parser.parse_args(ours)
+    print("| images | exact match | CER | minutes |\n|---|---|---|---|")
+    for name in args.names or generators.NAMES:
+        found = measured(*parted(name, args.folder, args.data), args.folder / name / "reader", options)
+        print(f"| {name} | {found['accuracy']:.1%} | {found['cer']:.2%} | {found['minutes']:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
