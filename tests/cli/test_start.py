@@ -109,7 +109,11 @@ class TestOptions:
             train.main(["--help"])
         told = " ".join(capsys.readouterr().out.split())
         assert ended.value.code == 0
-        assert "(default: captcha)" in told and "(default: retrain)" in told and "(default: fail)" in told
+        assert (
+            "(default: auto with --train-data, captcha with fonts)" in told
+            and "(default: retrain)" in told
+            and "(default: fail)" in told
+        )
 
 
 class TestRetrain:
