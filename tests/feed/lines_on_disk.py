@@ -21,10 +21,12 @@ def preparation_of(recipe):
 
 
 def write_lines(folder, lines):
-    """Write noise on light paper as images with these (text, height, width), and open them."""
+    """Write noisy light paper with a blot as images with these (text, height, width), and open them."""
     generator = np.random.default_rng(0)
     for number, (_, *shape) in enumerate(lines):
-        cv2.imwrite(str(folder / f"{number}.png"), generator.integers(100, 256, shape, np.uint8))
+        image = generator.integers(180, 256, shape, np.uint8)
+        image[2:5, : max(1, shape[1] // 4)] -= 150
+        cv2.imwrite(str(folder / f"{number}.png"), image)
     (folder / "labels.tsv").write_text("".join(f"{number}.png\t{line[0]}\n" for number, line in enumerate(lines)))
     return open_dataset(folder)
 
