@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PAPER = 255
+_MOST_IN_FRAMES = 20_000_000  # pixels: each frame takes the time of an image
 
 
 def image_files(folder: Path) -> List[Path]:
@@ -71,8 +72,7 @@ def decode_image(data: bytes, rendition: Rendition = GREY, max_pixels: int = MAX
     max_pixels = min(max_pixels, MAX_PIXELS)
     check_size(file.width * file.height, max_pixels)
     if file.frames is not None:
-        check_size(file.width * file.height * file.frames, MAX_PIXELS)
-        return _blended(data, file, rendition)
+        return _frame(data, file, rendition)
     image = _decode(data, file, rendition.channels)
     check_size(image.shape[0] * image.shape[1], max_pixels)
     is_premultiplied = file.format == "TIFF" and image.dtype == np.uint8  # by libtiff
@@ -152,12 +152,17 @@ def normalise(images: np.ndarray, mean: float, scale: float, widths: Optional[np
     return columns
 
 
-def _blended(data: bytes, file: ImageFile, rendition: Rendition) -> np.ndarray:
+def _frame(data: bytes, file: ImageFile, rendition: Rendition) -> np.ndarray:
     """Return a frame of an animation, or the mean of all."""
-    total, count = np.zeros(1), 0
-    for frame in frames_of(data, file.format, rendition.frame):
-        total, count = total + render(frame, rendition.channels), count + 1
-    return np.rint(total / count).astype(np.uint8)
+    if file.frames and file.frames > 1 and file.width * file.height * file.frames > _MOST_IN_FRAMES:
+        raise OCRError(f"its {file.frames} frames have more than {_MOST_IN_FRAMES:,} pixels together")
+    frames = (render(pixels, rendition.channels) for pixels in frames_of(data, file.format, rendition.frame))
+    if rendition.frame != "blend":
+        return next(frames)
+    total, count = next(frames).astype(np.uint32), 1
+    for frame in frames:
+        total, count = total + frame, count + 1
+    return ((total + count // 2) // count).astype(np.uint8)
 
 
 def _decode(data: bytes, file: ImageFile, channels: int) -> np.ndarray:
