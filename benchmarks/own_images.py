@@ -48,8 +48,8 @@ def measured(train: Path, test: Path, prefix: Path, options: List[str]) -> Dict[
     began = time.perf_counter()
     run("lstm_ocr_train.py", "--train-data", train, "--prefix", prefix, "--overwrite", "--quiet", *options)
     seconds = time.perf_counter() - began
-    figures = json.loads(run("lstm_ocr_eval.py", "--prefix", prefix, "--data", test, "--json", "--quiet"))["figures"]
-    return {"minutes": seconds / 60, "accuracy": figures["accuracy"], "cer": figures["cer"]}
+    figures = json.loads(run("lstm_ocr_eval.py", "--prefix", prefix, "--data", test, "--json", "--quiet"))
+    return {"minutes": seconds / 60, "accuracy": figures["exact_match"], "cer": figures["cer"]}
 
 
 def run(script: str, *arguments: object) -> str:
