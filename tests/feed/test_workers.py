@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ocr_lib.draw.fonts import Font
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import CaptchaSource
 from ocr_lib.feed.workers import OrderedPool
@@ -38,7 +39,7 @@ def pool_of_two():
 
 
 def test_any_number_of_workers_draws_the_same_captchas(font):
-    make = partial(CaptchaSource, load_preset("captcha"), [font])
+    make = partial(CaptchaSource, load_preset("captcha"), [Font(font)])
     tasks = [("train", range(start, start + 3)) for start in range(0, 30, 3)]
     expected = [make()(task) for task in tasks]
     for num_workers in 1, 2, 4:
