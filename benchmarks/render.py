@@ -55,7 +55,7 @@ def main() -> None:
     fonts = find_fonts(ROOT / "font", recipe.text.alphabet, recipe.captcha.font_sizes)
     package = override(recipe, [("captcha.renderer", "captcha")])
     contestants = {
-        "original pipeline": repeating(original(ImageCaptcha(fonts=[str(font) for font in fonts]))),
+        "original pipeline": repeating(original(ImageCaptcha(fonts=[str(font.path) for font in fonts]))),
         "captcha package": repeating(ours(CaptchaSource(package, fonts))),
         "fast": repeating(ours(CaptchaSource(recipe, fonts))),
     }
