@@ -150,7 +150,7 @@ class Trainer:
         self._log = log
         position = self._progress.updates if self._progress.position is None else self._progress.position
         updates = self._recipe.training.epochs * self._feed.batches_per_epoch
-        self._pace = Pace(updates, position, limits.deadline)
+        self._pace, self._is_timed = Pace(updates, position, limits.deadline), limits.deadline < math.inf
         if not self._store.progress():
             self._commit({}, is_best=False)
         with StopRequest() as stop:
@@ -253,7 +253,7 @@ class Trainer:
     def _advanced(self) -> float:
         """Return where the next update stands on the schedule: on all machines where it does on the first."""
         position = np.array([self._pace.advance(self._progress.updates)])
-        if self._exchange.share.size > 1:
+        if self._is_timed and self._exchange.share.size > 1:
             share_first(self._exchange, "position", position)
         self._pace.position = self._progress.position = float(position[0])
         return self._progress.position
