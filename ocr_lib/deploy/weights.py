@@ -37,17 +37,12 @@ def read_model(path: Path) -> Tuple[Recipe, Weights]:
         metadata, _ = read_metadata({each.key: each.value for each in model.metadata_props}, data)
         if metadata.precision == "fixed":
             raise OCRError("of whole numbers alone: take the checkpoint that it was made from")
-        recipe = _folded(decode_json(metadata.recipe.encode(), Recipe, "recipe"))
+        exported = decode_json(metadata.recipe.encode(), Recipe, "recipe")
+        recipe = msgspec.structs.replace(exported, network=exported.network.folded())
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         weights = (_Weights if metadata.precision == "fp32" else _Int8Weights)(constants, recipe).all()
         check_weights(weights, recipe)
     return recipe, weights
-
-
-def _folded(recipe: Recipe) -> Recipe:
-    convolutions = (msgspec.structs.replace(each, batch_norm=False) for each in recipe.network.convolutions)
-    network = msgspec.structs.replace(recipe.network, convolutions=tuple(convolutions), output_norm=False)
-    return msgspec.structs.replace(recipe, network=network)
 
 
 class _Weights:

@@ -2,6 +2,7 @@
 
 from typing import List, Literal, Tuple
 
+import msgspec
 from msgspec import Meta
 from typing_extensions import Annotated
 
@@ -77,6 +78,13 @@ class NetworkRecipe(Part, frozen=True):
     def width(self) -> int:
         """Outputs of each LSTM layer."""
         return self.hidden * (2 if self.bidirectional and self.merge == "concat" else 1)
+
+    def folded(self, convolutions: bool = True, classifier: bool = True) -> "NetworkRecipe":
+        """Return the network without batch normalisation of its convolutions, of its classifier, or of both."""
+        kept = tuple(
+            msgspec.structs.replace(c, batch_norm=c.batch_norm and not convolutions) for c in self.convolutions
+        )
+        return msgspec.structs.replace(self, convolutions=kept, output_norm=self.output_norm and not classifier)
 
     def shrinkage(self, axis: int) -> Tuple[Shrinkage, ...]:
         """Return what the convolutions do to image columns, axis 0, or to rows, axis 1."""

@@ -109,10 +109,7 @@ class QuantizationRecipe(Part, frozen=True):
 
     def folded(self, network: NetworkRecipe) -> NetworkRecipe:
         """Return a network without the batch normalisation of what is quantized, for which its numbers have no room."""
-        if self.has_convolutions:
-            convolutions = tuple(msgspec.structs.replace(c, batch_norm=False) for c in network.convolutions)
-            network = msgspec.structs.replace(network, convolutions=convolutions)
-        return network if self.classifier_weight.is_float else msgspec.structs.replace(network, output_norm=False)
+        return network.folded(self.has_convolutions, not self.classifier_weight.is_float)
 
     @property
     def has_convolutions(self) -> bool:

@@ -10,7 +10,6 @@ from ocr_lib.errors import OCRError
 from ocr_lib.fixed.steps import stepped_tensors, tensor_of
 from ocr_lib.net.weights import Weights, fold_batch_norms, weight_shapes
 from ocr_lib.recipe.network import NetworkRecipe
-from ocr_lib.recipe.quantization import Precision, QuantizationRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
 from ocr_lib.writing import Writing
@@ -18,7 +17,6 @@ from ocr_lib.writing import Writing
 ALPHABET_CHANGES = ("fail", "union", "new")
 INHERITED = ("image", "network")
 _WITHOUT_PARAMETERS = ("image.rotate", "image.frame", "network.cell", "network.dropout", "network.forget_bias")
-_ALL = QuantizationRecipe(convolution_weight=Precision("fixed"), classifier_weight=Precision("fixed"))
 _CLASSIFIER = ("pred_fc_weight", "pred_fc_bias")
 
 
@@ -120,7 +118,7 @@ def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Rec
         text = [(f"text.{key}", getattr(pretrained.text, key)) for key in ("alphabet", *Writing._fields)]
         return override(preset, [*inherited, *text, *own])
 
-    quantization = taking(_ALL.folded(pretrained.network)).quantization
+    quantization = taking(pretrained.network.folded()).quantization
     return taking(quantization.folded(pretrained.network) if quantization else pretrained.network)
 
 
@@ -168,7 +166,7 @@ def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained
     source, prefix : str
         Where these are from, and the checkpoint's, for the message.
     """
-    folded = msgspec.structs.replace(pretrained, network=_ALL.folded(pretrained.network))
+    folded = msgspec.structs.replace(pretrained, network=pretrained.network.folded())
     likes = [pretrained, folded]
     for key, value in settings:
         if _is_inherited(key) and all(override(each, [(key, value)]) != each for each in likes):
