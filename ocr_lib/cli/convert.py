@@ -28,8 +28,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     add_dataset_options(parser, "SOURCE", "all")
     parser.add_argument(
         "--alphabet",
-        metavar="NAME|FILE",
-        help=f"{', '.join(SETS)}, or a text file: what class ids in a .rec file stand for, in their order",
+        metavar="NAME|FILE|CHARACTERS",
+        help=f"what class ids in a .rec file stand for, in their order: {', '.join(SETS)}, a text file with the "
+        "characters, or these themselves",
     )
     parser.add_argument("--to", choices=WRITERS, help="format of OUT (default: rec if it ends in .rec, else labels)")
     parser.add_argument("--json", action="store_true", help="print an object")

@@ -26,9 +26,7 @@ def is_light_on_dark(grey: np.ndarray) -> bool:
     share = cv2.countNonZero(light) / grey.size
     mean = cv2.mean(grey)[0]
     of_light = cv2.mean(grey, light)[0]
-    if of_light - mean <= _LEAST_CONTRAST * (
-        1 - share
-    ):  # the mean of the dark ones is as much nearer to the light ones
+    if of_light - mean <= _LEAST_CONTRAST * (1 - share):  # of which the dark ones have the rest
         return mean < _MIDDLE
     if abs(share - 0.5) > 0.5 - _CLEARLY_FEWER:
         return share < 0.5

@@ -105,7 +105,7 @@ def train(
     prefix = str(prefix)
     preset = str(recipe) if isinstance(recipe, Path) else recipe
     weights = None if pretrained is None else str(pretrained)
-    start = StartOptions(
+    asked = StartOptions(
         prefix, preset, pairs, resume, overwrite, weights, pretrained_policy, alphabet_change, disk is not None
     )
     if gradient_compression not in GRADIENT_COMPRESSIONS:
@@ -117,10 +117,11 @@ def train(
     options = RunOptions(prefix, *how, Path(log_dir or f"{prefix}-log"), not resume, overwrite, dry_run, quiet)
     exchange = connect(kv_store)
     if exchange.share.rank == 0:
-        trained = _lead(start, disk, fonts, options, exchange)
+        trained = _lead(asked, disk, fonts, options, exchange)
     else:  # what is at the prefix is the first machine's affair
         shared = decode_json(broadcast(exchange), Recipe, "the first machine's recipe")
-        trained = run(_plan(shared, disk, fonts, num_proc), Start(shared, prefix), options, exchange)
+        start = Start(shared, prefix)
+        trained = run(_plan(start, disk, fonts, num_proc), start, options, exchange)
     exchange.close()
     return trained
 
@@ -140,24 +141,16 @@ def _lead(
         check_writable(path)
     if options.export_on_end:
         check_exportable(options.prefix, options.overwrite, start_options.resume)
-    plan = _plan(start.recipe, disk, fonts, options.num_proc, start)
+    plan = _plan(start, disk, fonts, options.num_proc)
     _check_sizes(plan, start_options.settings)
     broadcast(exchange, encode_json(plan.recipe))
     return run(plan, start, options, exchange)
 
 
-def _plan(
-    recipe: Recipe,
-    disk: Optional[DiskOptions],
-    fonts: Union[str, Path, None],
-    num_proc: Optional[int],
-    start: Optional[Start] = None,
-) -> Plan:
+def _plan(start: Start, disk: Optional[DiskOptions], fonts: Union[str, Path, None], num_proc: Optional[int]) -> Plan:
     if disk is None:
-        return plan_fonts(recipe, fonts or "")
-    if start is None:
-        return plan_disk(recipe, disk, num_workers=num_proc)
-    return plan_disk(recipe, disk, start.make_alphabet, num_proc, start.find_recipe)
+        return plan_fonts(start.recipe, fonts or "")
+    return plan_disk(start.recipe, disk, start.make_alphabet, num_proc, start.find_recipe)
 
 
 def _disk_options(

@@ -81,17 +81,16 @@ def find_recipe(facts: Facts) -> Found:
     if is_upright:
         facts = facts._replace(heights=facts.widths, widths=facts.heights)
     narrow, wide = np.quantile(facts.widths / facts.heights, _MOST).tolist()
-    base = "captcha" if wide <= _ONE_SHAPE * narrow else "text-line"
+    preset = load_preset("captcha" if wide <= _ONE_SHAPE * narrow else "text-line")
     is_colour = bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
-    widths, height = _sizes(facts, base)
+    widths, height = _sizes(facts, preset)
     strides, steps = _strides(widths, facts.lengths)
-    batch_size, epochs = _training(base, len(facts.lengths))
-    preset = load_preset(base)
+    batch_size, epochs = _training(preset, len(facts.lengths))
     settings: Dict[str, object] = {
         "name": AUTO,
         "image.rotate": 90 if is_upright else 0,
         "image.channels": 3 if is_colour else 1,
-        "image.width": int(widths[0]) if base == "captcha" else None,
+        "image.width": None if preset.image.width is None else int(widths[0]),
         "image.height": height,
         "network.convolutions": [
             {"filters": convolution.filters, "pool": [stride, convolution.pool[1]]}
@@ -100,7 +99,7 @@ def find_recipe(facts: Facts) -> Found:
         "training.batch_size": batch_size,
         "training.epochs": epochs,
         "training.learning_rate": preset.training.learning_rate * batch_size / preset.training.batch_size,
-        **_CHANGES[base],
+        **_CHANGES[preset.name],
     }
     recipe = override(preset, settings)
     return Found(
@@ -129,10 +128,10 @@ def _reasons(recipe: Recipe, count: int) -> List[str]:
     ]
 
 
-def _sizes(facts: Facts, base: str) -> Tuple[np.ndarray, int]:
+def _sizes(facts: Facts, preset: Recipe) -> Tuple[np.ndarray, int]:
     """Return the widths (N,) of the images as the network is to read them, and the height."""
-    if base == "text-line":
-        height = load_preset(base).image.height
+    if preset.image.width is None:
+        height = preset.image.height
         return facts.widths * height // facts.heights, height
     rows, columns = float(np.median(facts.heights)), float(np.median(facts.widths))
     longest = int(facts.lengths.max())
@@ -150,11 +149,10 @@ def _strides(widths: np.ndarray, lengths: np.ndarray) -> Tuple[Tuple[int, ...], 
     return strides, int(np.median(steps))
 
 
-def _training(base: str, count: int) -> Tuple[int, int]:
+def _training(preset: Recipe, count: int) -> Tuple[int, int]:
     """Return batch size and epochs: few samples are seen more often, and in smaller batches."""
-    if base == "text-line":
-        batch_size = load_preset(base).training.batch_size
-    else:
+    batch_size = preset.training.batch_size
+    if preset.image.width is not None:
         batch_size = next((size for size in _BATCH_SIZES if count >= _UPDATES * size), _BATCH_SIZES[-1])
-    epochs = round(_EPOCHS[base] * math.sqrt(1000 / count))
+    epochs = round(_EPOCHS[preset.name] * math.sqrt(1000 / count))
     return batch_size, min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS)

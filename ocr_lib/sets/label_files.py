@@ -15,6 +15,7 @@ from ocr_lib.sets.layouts import Recognised, recognise
 
 LABELS = ("labels.tsv", "labels.csv")
 LIST = "list.txt"
+GT_SUFFIX = ".gt.txt"
 _SUFFIXES = (".csv", ".lst", ".tsv", ".txt", *JSON_SUFFIXES)
 _CALLED_LABELS = re.compile(r"label|annot|transcri|caption|ground.?truth|(?:^|[_-])gt(?:$|[_-])", re.IGNORECASE)
 _MOST = 0.5  # of a list's first names
@@ -85,7 +86,7 @@ def label_files(folder: Path) -> LabelFiles:
     stems: Set[str] = {path.stem for path in images}
     texts = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.stem not in stems)
     for path in sorted(texts):
-        if path.name.endswith(".gt.txt") or is_passed_over(path.name) or not path.is_file():
+        if path.name.endswith(GT_SUFFIX) or is_passed_over(path.name) or not path.is_file():
             continue
         if path.name in (*LABELS, LIST):  # whatever is in it
             found.lists.append(path)

@@ -14,7 +14,7 @@ from ocr_lib.images.file import IMAGE_SUFFIXES
 from ocr_lib.sets.encoding import decode_text
 from ocr_lib.sets.folders import ImageFinder, walk
 from ocr_lib.sets.json_lists import json_rows
-from ocr_lib.sets.label_files import LABELS, recognise_list
+from ocr_lib.sets.label_files import GT_SUFFIX, LABELS, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label, name_of, path_of
 from ocr_lib.sets.layouts import JSON, NAME_TITLES, Layout
 from ocr_lib.sets.lists import Row, rows
@@ -22,7 +22,6 @@ from ocr_lib.sets.names import find_scheme, scheme_of_pattern
 
 logger = logging.getLogger(__name__)
 
-GT_SUFFIX = ".gt.txt"
 # OCRopus and its heirs keep an image's binarized, normalised and dewarped forms beside it.
 _FORMS = re.compile(r"\.(?:bin|dew|nrm|raw)$")
 

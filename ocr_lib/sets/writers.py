@@ -12,10 +12,9 @@ from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
 from ocr_lib.images.file import IMAGE_SUFFIXES, format_of
 from ocr_lib.sets.folders import is_passed_over
-from ocr_lib.sets.label_files import LABELS, LIST
+from ocr_lib.sets.label_files import GT_SUFFIX, LABELS, LIST
 from ocr_lib.sets.labelled import Item, path_of
 from ocr_lib.sets.names import PLAIN, find_scheme
-from ocr_lib.sets.readers import GT_SUFFIX
 from ocr_lib.sets.records import pack, record_writer
 
 Sample = Tuple[Item, bytes]
