@@ -136,7 +136,8 @@ def _sizes(facts: Facts, preset: Recipe) -> Tuple[np.ndarray, int]:
     rows, columns = float(np.median(facts.heights)), float(np.median(facts.widths))
     longest = int(facts.lengths.max())
     scale = max(_LEAST_HEIGHT / rows, min(1.0, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
-    width = max(4 * round(columns * scale / 4), 2 * longest + 1)
+    most = max(longest, preset.text.max_length)  # the preset's texts must fit as well
+    width = max(4 * round(columns * scale / 4), 2 * most + 1)
     return np.full(len(facts.lengths), width), 8 * max(2, round(rows * scale / 8))
 
 

@@ -33,6 +33,7 @@ def found(*args, **more):
         (8, 40, 3, (80, 16)),  # no lower than 16
         (20, 20, 1, (20, 16)),
         (16, 16, 12, (25, 16)),  # a time step for each character and between any two
+        (8, 1, 1, (9, 16)),  # and for the texts of the preset
     ],
 )
 def test_size_of_images_of_one_shape(height, width, length, size):
