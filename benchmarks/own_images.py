@@ -3,7 +3,7 @@
     python benchmarks/own_images.py [NAME ...] [--folder DIR] [-- OPTIONS OF lstm_ocr_train.py]
 
 Sets are those of generators.py, 936 captchas to train on and 104 others to read; `wp-captcha` is a folder in --data.
-Sets, packages and checkpoints are kept in --folder. A set takes about ten minutes on two cores.
+Sets, packages and checkpoints are kept in --folder.
 """
 
 import argparse
