@@ -41,6 +41,8 @@ def test_of_8_bits_are_near(recipe, tmp_path):
     path.write_bytes(export_onnx(recipe, weights, calibration=images))
     found, taken = read_model(path)
     for name, array in fold_batch_norms(weights).items():
+        if name.startswith("conv0"):  # computes in floating point, so that only scaling is undone
+            np.testing.assert_allclose(taken[name], array, rtol=1e-5, atol=1e-5, err_msg=name)
         assert np.abs(taken[name] - array).max() <= 0.01 * np.abs(array).max() + 0.02, name
     one, other = (Predictor(data).probabilities(images) for data in (path.read_bytes(), export_onnx(found, taken)))
     assert np.abs(one - other).max() < 0.05
