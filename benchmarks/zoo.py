@@ -17,7 +17,6 @@ from shutil import copy
 from typing import Any, Dict, List
 
 import captcha
-import msgspec
 from captcha.image import ImageCaptcha
 from report import FONTS, make_parser
 
@@ -26,6 +25,7 @@ from ocr_lib.files import write_atomic
 from ocr_lib.images.decode import decode_image
 from ocr_lib.recognize.metrics import evaluate
 from ocr_lib.zoo.models import FOLDER, SUFFIX
+from ocr_lib.zoo.recipes import model_recipe
 
 LICENSE = "Apache-2.0"
 COUNT = 2000
@@ -88,7 +88,7 @@ def main() -> None:
     args = parser.parse_args()
     path = FOLDER / f"{args.name}.json"
     card = json.loads(path.read_bytes())
-    recipe = msgspec.convert({"name": args.name, **card["recipe"]}, ocr_lib.Recipe)
+    recipe = model_recipe(args.name)
     model = path.with_suffix(SUFFIX)
     with tempfile.TemporaryDirectory() as folder:
         seen, unseen = Path(folder, "seen"), Path(folder, "unseen")

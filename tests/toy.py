@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import List, Tuple
 
+import cv2
+import numpy as np
+
 from ocr_lib.draw.fonts import Font
 from ocr_lib.feed.source import Batch, CaptchaSource
 from ocr_lib.recipe.recipe import Recipe
@@ -46,3 +49,9 @@ def toy_batches(recipe: Recipe, split: str, ranges: List[range]) -> List[Batch]:
     """Render batches of the toy task."""
     source = CaptchaSource(recipe, [Font(FONT)])
     return [source((split, indices)) for indices in ranges]
+
+
+def png(shape, seed=0):
+    """Return an image file of noise; another seed makes another."""
+    image = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    return cv2.imencode(".png", image)[1].tobytes()

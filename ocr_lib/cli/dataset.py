@@ -18,7 +18,7 @@ def add_dataset_options(parser: argparse.ArgumentParser, of: str, split: str) ->
     split : str
         Which part of a list is read if that is parted.
     """
-    parser.add_argument("--format", choices=FORMATS, help=f"of {of} (default: found by looking at it)")
+    add_reading_options(parser, of, split)
     parser.add_argument(
         "--max-problems",
         type=float,
@@ -26,6 +26,11 @@ def add_dataset_options(parser: argparse.ArgumentParser, of: str, split: str) ->
         metavar="SHARE",
         help="stop if more than this share of images can't be used, from 0 to 1",
     )
+
+
+def add_reading_options(parser: argparse.ArgumentParser, of: str, split: str) -> None:
+    """Add those that say what is in a data set; see `add_dataset_options`."""
+    parser.add_argument("--format", choices=FORMATS, help=f"of {of} (default: found by looking at it)")
     parser.add_argument(
         "--label-pattern",
         metavar="REGEX",

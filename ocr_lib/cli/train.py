@@ -12,7 +12,7 @@ from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import make_parser, num_proc, run_command
 from ocr_lib.cli.dataset import add_dataset_options
 from ocr_lib.errors import OCRError
-from ocr_lib.feed.plan import HELD_OUT
+from ocr_lib.feed.data import HELD_OUT
 from ocr_lib.jobs.train import train
 from ocr_lib.jobs.two_steps import train_in_two_steps
 from ocr_lib.recipe.auto import AUTO

@@ -46,17 +46,17 @@ class Subset(NamedTuple):
         return hashlib.sha256("".join(f"{item.name}\t{item.text}\n" for item in items).encode()).hexdigest()
 
 
-def hold_out(count: int, share: float, seed: int) -> Tuple[List[int], List[int]]:
+def hold_out(count: int, share: float, seed: int, least: int = 1) -> Tuple[List[int], List[int]]:
     """Part so many samples at random into a larger and a smaller part, which has `share` of them.
 
     Raises
     ------
     OCRError
-        If that leaves one of them empty.
+        If that leaves the larger part empty, or fewer than `least` for the smaller one.
     """
     order = np.random.Generator(np.random.Philox(key=[seed, _HOLDING_OUT])).permutation(count)
     held = round(share * count) if 0 < share < 1 else 0
-    if not 0 < held < count:
+    if not least <= held < count:
         raise OCRError(f"{share:g} of {count} samples can't be held out: give --val-data, or more samples")
     return sorted(order[held:].tolist()), sorted(order[:held].tolist())
 
@@ -114,14 +114,17 @@ class DiskSource:
         split, indices = task
         return self._training(indices) if split == "train" else self._validating(indices)
 
+    def as_trained(self, place: int, epochs: int) -> List[np.ndarray]:
+        """Return a training sample as it is, and then as each of the first epochs has it."""
+        image, text = self._sample(self._train, place)
+        return [image, *(self._augmented(image, text, number, place) for number in range(epochs))]
+
     def _training(self, indices: range) -> Batch:
-        count = len(self._train.indices)
-        number, start = divmod(indices.start, count)
-        epoch = self._epochs(number)
+        number, start = divmod(indices.start, len(self._train.indices))
         images, texts = [], []
-        for place in epoch.order[start : start + len(indices)].tolist():
+        for place in self._epochs(number).order[start : start + len(indices)].tolist():
             image, text = self._sample(self._train, place)
-            images.append(self._augmented(image, text, number * count + place, float(epoch.stretches[place])))
+            images.append(self._augmented(image, text, number, place))
             texts.append(text)
         return _batch(images, texts)
 
@@ -135,10 +138,12 @@ class DiskSource:
         image = subset.dataset.read(index, self._preparation.rendition)
         return self._preparation.prepare(image), subset.dataset.item(index).text
 
-    def _augmented(self, image: np.ndarray, text: str, sample: int, stretch: float) -> np.ndarray:
+    def _augmented(self, image: np.ndarray, text: str, epoch: int, place: int) -> np.ndarray:
         recipe = self._recipe
         if recipe.augmentation == AugmentationRecipe():
             return image
+        sample = epoch * len(self._train.indices) + place
+        stretch = float(self._epochs(epoch).stretches[place])
         # Philox counts blocks of numbers: each sample has 2**64 of them for itself.
         philox = np.random.Philox(key=[recipe.seed, _AUGMENTATION], counter=[0, sample, 0, 0])
         if recipe.image.width is None:

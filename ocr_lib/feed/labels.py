@@ -1,14 +1,11 @@
 """What the labels of a data set say about how texts are written."""
 
 import logging
-from collections import Counter
 
 from ocr_lib.direction import has_right_to_left
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
-from ocr_lib.sets.dataset import tell_problems
 from ocr_lib.sets.labelled import Dataset, rewritten
-from ocr_lib.writing import is_invisible, name_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +20,5 @@ def with_direction(recipe: Recipe, dataset: Dataset) -> Recipe:
 
 
 def as_written(dataset: Dataset, recipe: Recipe) -> Dataset:
-    """Write labels as a recipe says, and tell if that keeps characters without a shape."""
-    found = Counter(filter(is_invisible, "".join(dataset.item(index).text for index in range(len(dataset)))))
-    told = ", ".join(f"{name_of(character)} {found[character]} times" for character in sorted(found))
-    if told and recipe.text.invisible == "keep":
-        logger.warning("Labels have characters without a shape: %s; text.invisible=drop leaves them out", told)
-    written = rewritten(dataset, recipe.text.writing)
-    tell_problems("Left out", written.problems[len(dataset.problems) :])
-    return written
+    """Write labels as a recipe says."""
+    return rewritten(dataset, recipe.text.writing)

@@ -3,7 +3,7 @@
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -11,23 +11,22 @@ from ocr_lib.direction import mirror_images
 from ocr_lib.draw.fonts import find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Bounds, even_bounds
-from ocr_lib.feed.disk import DiskSource, Subset, fitting, hold_out
-from ocr_lib.feed.labels import as_written, with_direction
+from ocr_lib.feed.data import Seen
+from ocr_lib.feed.disk import DiskSource, Subset, fitting
+from ocr_lib.feed.inspection import inspect
 from ocr_lib.feed.order import EpochOrder, validation_bounds
 from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
-from ocr_lib.feed.survey import Survey, survey
+from ocr_lib.feed.survey import Survey
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import sha256
 from ocr_lib.preparation import Preparation
-from ocr_lib.recipe.auto import Facts, Found
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
 from ocr_lib.recognize.ctc import required_steps
-from ocr_lib.sets.dataset import MAX_PROBLEMS, Dataset, open_dataset, parts_of, tell_problems
+from ocr_lib.sets.dataset import tell_problems
 
 logger = logging.getLogger(__name__)
 
-HELD_OUT = 0.1
 _NICENESS = 5
 
 
@@ -68,38 +67,6 @@ class Plan(NamedTuple):
     def start_workers(self, num_proc: Optional[int] = None) -> OrderedPool[Task, Batch]:
         """Start processes that make its batches, and give way to the network; as many as it takes if left out."""
         return OrderedPool[Task, Batch](self.make_source, num_proc, self.modules, _NICENESS)
-
-
-class DiskOptions(NamedTuple):
-    """How data on disk is read.
-
-    Attributes
-    ----------
-    train, validation : pathlib.Path
-        Without the latter, `held_out` of the former is validated on.
-    format : str, optional
-        Of both; found by looking at them when left out.
-    held_out, max_problems : float
-        Shares of the samples: to hold out, and that may be unusable.
-    label_pattern : str, optional
-        Finds the labels in the names of images, as `ocr_lib.sets.dataset.open_dataset` tells.
-    split : str, optional
-        The part to train on, of a list that is parted: "train" if left out. Its "val" or "test" is validated on.
-    """
-
-    train: Path
-    validation: Optional[Path] = None
-    format: Optional[str] = None
-    held_out: float = HELD_OUT
-    max_problems: float = MAX_PROBLEMS
-    label_pattern: Optional[str] = None
-    split: Optional[str] = None
-
-    def open(self, path: Path, parts: Sequence[str], alphabet: Optional[str] = None) -> Dataset:
-        """Open a data set, and tell what can't be used; see `ocr_lib.sets.dataset.open_dataset`."""
-        dataset = open_dataset(path, self.format, self.max_problems, self.label_pattern, parts, alphabet)
-        tell_problems("Left out", dataset.problems)
-        return dataset
 
 
 def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
@@ -143,43 +110,28 @@ def _check_room(recipe: Recipe) -> None:
         )
 
 
-def plan_disk(
-    recipe: Recipe,
-    options: DiskOptions,
-    make_alphabet: Optional[Callable[[str], str]] = None,
-    num_workers: Optional[int] = None,
-    find_recipe: Optional[Callable[[Facts], Found]] = None,
-) -> Plan:
-    """Plan a run on data sets on disk; every sample is looked at once.
+def plan_disk(recipe: Recipe, seen: Seen, make_alphabet: Optional[Callable[[str], str]] = None) -> Plan:
+    """Plan a run on data sets on disk.
 
     Parameters
     ----------
     recipe : Recipe
-        If another is found from the data, only its seed and what it says of texts count.
-    options : DiskOptions
+    seen : Seen
+        All of their samples.
     make_alphabet : callable, optional
         From the sorted characters of the training labels to the alphabet; the recipe's is kept when left out.
-    num_workers : int, optional
-        Processes that look at the samples.
-    find_recipe : callable, optional
-        From what is seen of the training samples to the recipe, which is told with its reasons.
 
     Raises
     ------
     OCRError
-        If there are too few samples, too many can't be used, or the labels don't fit the recipe.
+        If too many samples can't be used, or the labels don't fit the recipe.
     """
-    given = None if make_alphabet else recipe.text.alphabet
-    recipe, *surveys = _surveys(options, recipe, given, num_workers)
-    reasons: List[str] = []
-    if find_recipe:
-        found = find_recipe(_facts(surveys[0], options))
-        recipe = override(found.recipe, {"text.direction": recipe.text.direction})
-        reasons = [*found.of_images, *found.of_training]
-    train, validation = (_usable(seen, recipe, options.max_problems) for seen in surveys)
+    recipe = override(recipe, {"text.direction": seen.direction})
+    options = seen.options
+    tell_problems("Left out", seen.problems)
+    train, validation = (_usable(each, recipe, options.max_problems) for each in (seen.train, seen.validation))
     recipe = _with_texts(recipe, train, validation, options.train, make_alphabet)
-    for reason in reasons:
-        logger.info("Found from the data: %s", reason)
+    inspect(seen, recipe).tell()
     orders = EpochOrder(recipe, train.widths)
     return Plan(
         recipe,
@@ -193,21 +145,6 @@ def plan_disk(
         lambda epoch: orders(epoch).bounds,
         validation_bounds(recipe, validation.widths),
     )
-
-
-def _surveys(
-    options: DiskOptions, recipe: Recipe, alphabet: Optional[str], num_workers: Optional[int]
-) -> Tuple[Recipe, Survey, Survey]:
-    """Look at the samples to train on, and at those to validate on; return the recipe with the labels' direction."""
-    found = options.open(options.train, parts_of(options.split, "train"), alphabet)
-    recipe = with_direction(recipe, found)
-    dataset = as_written(found, recipe)
-    if options.validation is None:
-        kept, held = hold_out(len(dataset), options.held_out, recipe.seed)
-        return recipe, survey(dataset, kept, num_workers), survey(dataset, held, num_workers)
-    other = as_written(options.open(options.validation, ("val", "test"), alphabet), recipe)
-    train, validation = (survey(each, range(len(each)), num_workers) for each in (dataset, other))
-    return recipe, train, validation
 
 
 def _with_texts(
@@ -233,12 +170,6 @@ def _with_texts(
         logger.warning("Only validation labels have %s: these will count as errors", ", ".join(map(repr, unknown)))
     sizes = [("training.epoch_size", len(train.indices)), ("training.validation_size", len(validation.indices))]
     return override(recipe, sizes)
-
-
-def _facts(seen: Survey, options: DiskOptions) -> Facts:
-    if not len(seen.indices):
-        raise OCRError(f"{options.train}: no image can be read; the first: {seen.faults[0]}")
-    return seen.facts()
 
 
 def _usable(seen: Survey, recipe: Recipe, max_problems: float) -> Subset:

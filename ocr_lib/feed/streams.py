@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Union
 
 from ocr_lib.feed.batches import EVERYTHING, PartedBatch, Share, batch_ranges, even_bounds, portions
+from ocr_lib.feed.data import HELD_OUT, DiskOptions, look
 from ocr_lib.feed.iterator import OCRIter
-from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
+from ocr_lib.feed.plan import Plan, plan_disk, plan_fonts
 from ocr_lib.feed.source import Batch, Task
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.recipe.recipe import Recipe
@@ -108,7 +109,8 @@ def labelled(
     options = DiskOptions(Path(path), held_apart, format, held_out, max_problems, label_pattern, split)
     if alphabet is not None:
         recipe = override(recipe, {"text.alphabet": alphabet})
-    return iterators(plan_disk(recipe, options, str if alphabet is None else None, num_proc), num_proc)
+    seen = look(options, recipe, alphabet, num_proc)
+    return iterators(plan_disk(recipe, seen, str if alphabet is None else None), num_proc)
 
 
 def iterators(plan: Plan, num_proc: Optional[int] = None) -> Iterators:

@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import partial
-from typing import List, NamedTuple, Optional, Sequence, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ocr_lib.recipe.auto import Facts
 from ocr_lib.sets.labelled import Dataset
 
 FILES_PER_TASK = 64
+_VISIBLE = 1.0  # a grey level
 
 
 class Look(NamedTuple):
@@ -59,11 +60,23 @@ class Survey(NamedTuple):
     columns: np.ndarray
     faults: List[str]
 
+    def texts(self) -> List[str]:
+        """Return what the samples say."""
+        return [self.dataset.item(index).text for index in self.indices.tolist()]
+
+    def parted(self, is_in: np.ndarray) -> Tuple["Survey", "Survey"]:
+        """Return what is seen of the samples of which that is true, with the faults, and of the others."""
+        return (
+            self._replace(indices=self.indices[is_in], columns=self.columns[is_in]),
+            self._replace(indices=self.indices[~is_in], columns=self.columns[~is_in], faults=[]),
+        )
+
     def facts(self) -> Facts:
         """Return what a recipe can be found from."""
-        lengths = [len(self.dataset.item(index).text) for index in self.indices.tolist()]
+        texts = self.texts()
         heights, widths, grey, hidden = (self.columns[name] for name in ("height", "width", "grey", "hidden"))
-        return Facts(heights, widths, np.array(lengths), grey, hidden)
+        characters = "".join(sorted(set().union(*texts)))
+        return Facts(heights, widths, np.array(list(map(len, texts))), grey, hidden, characters)
 
 
 class Surveyor:
@@ -88,6 +101,8 @@ class Surveyor:
             return str(error)
         digest = hashlib.blake2b(image.tobytes(), digest_size=8, key=repr(image.shape).encode())
         seen = contrast(image)
+        if max(seen.grey, seen.hidden) < _VISIBLE:
+            return f"{self._dataset.where(index)}: nothing is to be seen, all of the image is of one colour"
         number = int.from_bytes(digest.digest(), "little")
         return Look(image.shape[0], image.shape[1], number, seen.grey, seen.hidden)
 

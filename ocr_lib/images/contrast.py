@@ -39,12 +39,17 @@ def contrast(image: np.ndarray) -> Contrast:
     """
     height, width = image.shape[:2]
     step = math.ceil(math.sqrt(height * width / _MOST_PIXELS))
-    pixels = image[::step, ::step]
-    if image.ndim == 2:
+    found = _contrast(image[::step, ::step])
+    # The grid may miss what little ink there is.
+    return _contrast(image) if step > 1 and found.colour < _ROUNDING else found
+
+
+def _contrast(pixels: np.ndarray) -> Contrast:
+    if pixels.ndim == 2:
         grey = float(pixels.std())
         return Contrast(grey, grey, 0.0)
     colours = pixels.transpose(2, 0, 1).reshape(3, -1).astype(np.float32)  # (3, P)
-    colours -= colours.mean(axis=1, keepdims=True)
+    colours -= colours.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
     covariance = (colours @ colours.T / colours.shape[1]).astype(np.float64)  # (3, 3)
     with_grey = covariance @ _LUMINANCE  # (3,)
     variance = max(0.0, float(_LUMINANCE @ with_grey))

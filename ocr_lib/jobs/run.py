@@ -94,7 +94,7 @@ def run(plan: Plan, start: Start, options: RunOptions, exchange: Exchange) -> Tr
         if options.export_on_end and share.rank == 0:
             checked_model(trainer.checkpoint(), Samples(*validation[0]))
         if start.pretrained:
-            new = sorted(set(recipe.text.alphabet) - set(start.pretrained.alphabet))
+            new = sorted(set(recipe.text.alphabet) - set(start.pretrained.recipe.text.alphabet))
             logger.info("New characters: %s", ", ".join(map(repr, new)) or "none")
         if options.dry_run:
             trainer.try_out()

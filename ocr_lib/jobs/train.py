@@ -1,12 +1,14 @@
 """Training a recognizer: all that ``lstm_ocr_train.py`` does."""
 
+import logging
 import math
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ocr_lib.errors import OCRError, option_name
-from ocr_lib.feed.plan import HELD_OUT, DiskOptions, Plan, plan_disk, plan_fonts
+from ocr_lib.feed.data import HELD_OUT, DiskOptions, look
+from ocr_lib.feed.plan import Plan, plan_disk, plan_fonts
 from ocr_lib.files import check_writable
 from ocr_lib.jobs.run import RunOptions, Trained, check_exportable, run
 from ocr_lib.recipe.recipe import Recipe
@@ -14,6 +16,8 @@ from ocr_lib.recipe.settings import Settings, decode_json, encode_json, override
 from ocr_lib.sets.dataset import MAX_PROBLEMS
 from ocr_lib.training.exchange import GRADIENT_COMPRESSIONS, ONE_MACHINE, Exchange, broadcast, connect
 from ocr_lib.training.start import LOG_FILES, Start, StartOptions, check_log_folder, find_start
+
+logger = logging.getLogger(__name__)
 
 _SIZES = ("training.epoch_size", "training.validation_size")
 
@@ -121,7 +125,7 @@ def train(
     else:  # what is at the prefix is the first machine's affair
         shared = decode_json(broadcast(exchange), Recipe, "the first machine's recipe")
         start = Start(shared, prefix)
-        trained = run(_plan(start, disk, fonts, num_proc), start, options, exchange)
+        trained = run(_planned(start, disk, fonts, num_proc)[1], start, options, exchange)
     exchange.close()
     return trained
 
@@ -141,16 +145,24 @@ def _lead(
         check_writable(path)
     if options.export_on_end:
         check_exportable(options.prefix, options.overwrite, start_options.resume)
-    plan = _plan(start, disk, fonts, options.num_proc)
+    start, plan = _planned(start, disk, fonts, options.num_proc)
     _check_sizes(plan, start_options.settings)
     broadcast(exchange, encode_json(plan.recipe))
     return run(plan, start, options, exchange)
 
 
-def _plan(start: Start, disk: Optional[DiskOptions], fonts: Union[str, Path, None], num_proc: Optional[int]) -> Plan:
+def _planned(
+    start: Start, disk: Optional[DiskOptions], fonts: Union[str, Path, None], num_proc: Optional[int]
+) -> Tuple[Start, Plan]:
+    """Return what a run begins with, where that is up to the data as well, and what it is trained on."""
     if disk is None:
-        return plan_fonts(start.recipe, fonts or "")
-    return plan_disk(start.recipe, disk, start.make_alphabet, num_proc, start.find_recipe)
+        return start, plan_fonts(start.recipe, fonts or "")
+    seen = look(disk, start.recipe, None if start.make_alphabet else start.recipe.text.alphabet, num_proc)
+    start = start.finished(seen.facts)
+    plan = plan_disk(start.recipe, seen, start.make_alphabet)
+    for reason in start.reasons:
+        logger.info("Found from the data: %s", reason)
+    return start, plan
 
 
 def _disk_options(

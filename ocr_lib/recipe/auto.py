@@ -1,12 +1,16 @@
 """A recipe found from the data: plain rules, which docs/training.md has in a table."""
 
 import math
-from typing import Dict, List, NamedTuple, Tuple
+import string
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
+import msgspec
 import numpy as np
 
+from ocr_lib.recipe.network import NetworkRecipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override
+from ocr_lib.zoo.recipes import model_recipe
 
 AUTO = "auto"
 
@@ -18,11 +22,26 @@ _LEAST_HEIGHT = 16
 _STEPS_A_CHARACTER = 5
 _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
 _FEW = 0.01  # labels that may lack room
-_EPOCHS = {"captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
+MODEL = "captcha-alphanumeric"
+_KNOWN = frozenset(string.ascii_letters + string.digits)  # nearly all, in one case or the other
+_MOST_KNOWN = 0.9
+_LEAST_HEIGHT_OF_MODEL = 32
+_STRIDE_OF_MODEL = 2
+_EPOCHS = {"model": 80.0, "captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
 _UPDATES = 50  # of an epoch, at least, unless batches become too small
 _BATCH_SIZES = (32, 16, 8)
 _CHANGES: Dict[str, Dict[str, object]] = {
+    "model": {
+        "augmentation.scale": 0.2,
+        "augmentation.shear": 0.3,
+        "augmentation.blur": 0.7,
+        "augmentation.erosion": 0.2,
+        "augmentation.dilation": 0.2,
+        "augmentation.noise": 8.0,
+        "network.dropout": 0.3,
+        "training.warmup": 1.0,
+    },
     "captcha": {
         "augmentation.scale": 0.1,
         "augmentation.shear": 0.1,
@@ -35,6 +54,7 @@ _CHANGES: Dict[str, Dict[str, object]] = {
     },
     "text-line": {},
 }
+_MODEL_SHIFT, _MODEL_ELASTIC = 1 / 12, 1 / 16  # of the height
 
 
 class Facts(NamedTuple):
@@ -48,6 +68,8 @@ class Facts(NamedTuple):
         (N,) int, characters of their texts.
     grey, hidden : numpy.ndarray
         (N,) float, contrast in grey, and what of it only colour shows; see `ocr_lib.images.contrast`.
+    characters : str
+        Of the texts, each once.
     """
 
     heights: np.ndarray
@@ -55,6 +77,7 @@ class Facts(NamedTuple):
     lengths: np.ndarray
     grey: np.ndarray
     hidden: np.ndarray
+    characters: str
 
 
 class Found(NamedTuple):
@@ -63,11 +86,14 @@ class Found(NamedTuple):
     Attributes
     ----------
     recipe : Recipe
+    model : str or None
+        Name of the trained network to begin with, whose shape the recipe's has.
     of_images, of_training : list of str
         The reasons of what depends on images and network, and of the rest.
     """
 
     recipe: Recipe
+    model: Optional[str]
     of_images: List[str]
     of_training: List[str]
 
@@ -83,38 +109,48 @@ def find_recipe(facts: Facts) -> Found:
     narrow, wide = np.quantile(facts.widths / facts.heights, _MOST).tolist()
     preset = load_preset("captcha" if wide <= _ONE_SHAPE * narrow else "text-line")
     is_colour = bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
-    widths, height = _sizes(facts, preset)
-    strides, steps = _strides(widths, facts.lengths)
-    batch_size, epochs = _training(preset, len(facts.lengths))
+    is_known = preset.image.width is not None and not is_upright and _knows(facts.characters)
+    widths, height = _sizes(facts, preset, _LEAST_HEIGHT_OF_MODEL if is_known else _LEAST_HEIGHT)
+    strides = _strides(widths, facts.lengths)
+    model = MODEL if is_known and math.prod(strides) >= _STRIDE_OF_MODEL else None
+    network = model_recipe(MODEL).network if model else _with_strides(preset.network, strides)
+    kind = "model" if model else preset.name
+    batch_size, epochs = _training(preset, kind, len(facts.lengths))
     settings: Dict[str, object] = {
         "name": AUTO,
         "image.rotate": 90 if is_upright else 0,
         "image.channels": 3 if is_colour else 1,
         "image.width": None if preset.image.width is None else int(widths[0]),
         "image.height": height,
-        "network.convolutions": [
-            {"filters": convolution.filters, "pool": [stride, convolution.pool[1]]}
-            for convolution, stride in zip(preset.network.convolutions, strides)
-        ],
+        "network": msgspec.to_builtins(network),
         "training.batch_size": batch_size,
         "training.epochs": epochs,
         "training.learning_rate": preset.training.learning_rate * batch_size / preset.training.batch_size,
-        **_CHANGES[preset.name],
+        **_CHANGES[kind],
     }
+    if model:
+        settings.update({"augmentation.shift": height * _MODEL_SHIFT, "augmentation.elastic": height * _MODEL_ELASTIC})
     recipe = override(preset, settings)
     return Found(
         recipe,
-        _reasons_of_images(recipe, narrow, wide, steps, int(facts.lengths.max())),
+        model,
+        _reasons_of_images(recipe, narrow, wide, widths, _longest(facts.lengths)),
         _reasons(recipe, len(facts.lengths)),
     )
 
 
-def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, steps: int, longest: int) -> List[str]:
+def _knows(characters: str) -> bool:
+    """Tell whether a model of the zoo knows most of some characters."""
+    return sum(character in _KNOWN for character in characters) >= _MOST_KNOWN * len(characters)
+
+
+def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.ndarray, longest: int) -> List[str]:
     image = recipe.image
     width = "of any width" if image.width is None else f"{image.width} wide"
     turned = "turned, as they are upright, and then " if image.rotate else ""
     colour = "in colour, since it shows what grey hides" if image.channels == 3 else "in grey"
     stride = math.prod(convolution.pool[0] for convolution in recipe.network.convolutions)
+    steps = int(np.median(widths)) // stride
     return [
         f"images {width} and {image.height} high: most are {turned}{narrow:.1f} to {wide:.1f} times as wide as high",
         f"{colour}; a time step every {stride} pixels, {steps} in most images, for texts of up to {longest} characters",
@@ -128,32 +164,44 @@ def _reasons(recipe: Recipe, count: int) -> List[str]:
     ]
 
 
-def _sizes(facts: Facts, preset: Recipe) -> Tuple[np.ndarray, int]:
+def _sizes(facts: Facts, preset: Recipe, least_height: int) -> Tuple[np.ndarray, int]:
     """Return the widths (N,) of the images as the network is to read them, and the height."""
     if preset.image.width is None:
         height = preset.image.height
         return facts.widths * height // facts.heights, height
     rows, columns = float(np.median(facts.heights)), float(np.median(facts.widths))
-    longest = int(facts.lengths.max())
-    scale = max(_LEAST_HEIGHT / rows, min(1.0, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
+    longest = _longest(facts.lengths)
+    scale = max(least_height / rows, min(1.0, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
     most = max(longest, preset.text.max_length)  # the preset's texts must fit as well
     width = max(4 * round(columns * scale / 4), 2 * most + 1)
     return np.full(len(facts.lengths), width), 8 * max(2, round(rows * scale / 8))
 
 
-def _strides(widths: np.ndarray, lengths: np.ndarray) -> Tuple[Tuple[int, ...], int]:
-    """Return the largest strides that leave room for most labels, and the time steps of most images."""
+def _longest(lengths: np.ndarray) -> int:
+    """Return the most characters of a text, but for a few that are out of the ordinary."""
+    return int(np.sort(lengths)[int((1 - _FEW) * (len(lengths) - 1))])
+
+
+def _strides(widths: np.ndarray, lengths: np.ndarray) -> Tuple[int, ...]:
+    """Return the largest strides that leave room for most labels."""
     for strides in _STRIDES:
-        steps = widths // math.prod(strides)
-        if np.quantile(steps - _STEPS_A_CHARACTER * lengths, _FEW) >= 0:
+        if np.quantile(widths // math.prod(strides) - _STEPS_A_CHARACTER * lengths, _FEW) >= 0:
             break
-    return strides, int(np.median(steps))
+    return strides
 
 
-def _training(preset: Recipe, count: int) -> Tuple[int, int]:
+def _with_strides(network: NetworkRecipe, strides: Tuple[int, ...]) -> NetworkRecipe:
+    convolutions = tuple(
+        msgspec.structs.replace(convolution, pool=(stride, convolution.pool[1]))
+        for convolution, stride in zip(network.convolutions, strides)
+    )
+    return msgspec.structs.replace(network, convolutions=convolutions)
+
+
+def _training(preset: Recipe, kind: str, count: int) -> Tuple[int, int]:
     """Return batch size and epochs: few samples are seen more often, and in smaller batches."""
     batch_size = preset.training.batch_size
     if preset.image.width is not None:
         batch_size = next((size for size in _BATCH_SIZES if count >= _UPDATES * size), _BATCH_SIZES[-1])
-    epochs = round(_EPOCHS[preset.name] * math.sqrt(1000 / count))
+    epochs = round(_EPOCHS[kind] * math.sqrt(1000 / count))
     return batch_size, min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS)

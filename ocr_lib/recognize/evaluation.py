@@ -12,7 +12,7 @@ from typing import Any, DefaultDict, Dict, Iterator, List, NamedTuple, Tuple
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from ocr_lib.cv import cv2
+from ocr_lib.page import thumbnail
 from ocr_lib.recognize.metrics import CER, CER_LINE, EXACT, EXACT_ALNUM_CI, EXACT_CI, LCS, WER, evaluate
 from ocr_lib.recognize.reading import Reading
 
@@ -30,7 +30,6 @@ FIGURES = {
 _CONFIDENCES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _MOST_LENGTHS = 12
 _MOST_CONFUSIONS = 20
-_THUMBNAIL = (800, 120)  # width and height
 
 
 class Line(NamedTuple):
@@ -153,7 +152,7 @@ class Evaluator:
             return
         rate, _ = CER_LINE.score(reference, reading.text)
         edits = Levenshtein.distance(reference, reading.text)
-        line = Line(name, reference, reading.text, reading.confidence, edits, _thumbnail(image))
+        line = Line(name, reference, reading.text, reading.confidence, edits, thumbnail(image))
         heapq.heappush(self._worst, (rate, -reading.confidence, -len(self._texts), line))
         if len(self._worst) > self._num_worst:
             heapq.heappop(self._worst)
@@ -240,15 +239,6 @@ def range_of(group: Group) -> str:
 def _confidence_bin(confidence: float) -> Tuple[float, float]:
     index = min(bisect_right(_CONFIDENCES, confidence), len(_CONFIDENCES) - 1)
     return _CONFIDENCES[index - 1], _CONFIDENCES[index]
-
-
-def _thumbnail(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    scale = min(_THUMBNAIL[0] / width, _THUMBNAIL[1] / height)
-    if scale >= 1:
-        return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _finite(figure: float) -> Any:

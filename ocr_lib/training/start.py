@@ -4,14 +4,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union
 
+import msgspec
+
 from ocr_lib.errors import OCRError, option_name
 from ocr_lib.installation import how_to_install
 from ocr_lib.net.manifest import Manifest, check_free_prefix, check_prefix, read_recipe, resumable
 from ocr_lib.net.weights import Weights
-from ocr_lib.recipe.auto import AUTO, Facts, Found, find_recipe
+from ocr_lib.recipe.auto import AUTO, Facts, find_recipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override, preset_settings, stated_settings
-from ocr_lib.training.warm_start import Pretrained, change_alphabet, check_inherited, folded_weights, inherit
+from ocr_lib.training.warm_start import (
+    FITTED,
+    Pretrained,
+    change_alphabet,
+    check_inherited,
+    folded_weights,
+    inherit,
+    is_inherited,
+)
 from ocr_lib.zoo.models import SUFFIX as MODEL
 from ocr_lib.zoo.models import is_model, model_path
 
@@ -74,8 +84,10 @@ class Start(NamedTuple):
         From the characters of the training labels to the alphabet; the recipe's is kept if left out.
     pretrained : Pretrained, optional
         Weights of a checkpoint.
-    find_recipe : callable, optional
-        From what is seen of the training data to the recipe, and why it is as it is.
+    finish : callable, optional
+        Where something is found from the data: from what is known of these to what the run begins with.
+    reasons : list of str
+        Why what was found is as it is, a line each.
     """
 
     recipe: Recipe
@@ -83,7 +95,12 @@ class Start(NamedTuple):
     manifest: Optional[Manifest] = None
     make_alphabet: Optional[Callable[[str], str]] = None
     pretrained: Optional[Pretrained] = None
-    find_recipe: Optional[Callable[[Facts], Found]] = None
+    finish: Optional[Callable[[Facts], "Start"]] = None
+    reasons: List[str] = []  # noqa: RUF012
+
+    def finished(self, facts: Callable[[], Facts]) -> "Start":
+        """Return it with all that is found from the data, if anything is."""
+        return self.finish(facts()) if self.finish else self
 
 
 def find_start(options: StartOptions) -> Start:
@@ -114,14 +131,14 @@ def _found(options: StartOptions) -> Start:
         check_free_prefix(options.prefix)
     if options.pretrained is None:
         is_given = any(key == ALPHABET for key, _ in options.settings)
-        find = None
-        if is_found(options):
-            needed = [(key, value) for key, value in options.settings if key == "seed" or key.startswith("text.")]
-            recipe = override(load_preset(DEFAULT_PRESET), needed)
-            find = partial(_found_with, options.settings)
-        else:
+        make_alphabet = None if is_given else str
+        if not is_found(options):
             recipe = override(_recipe(options.recipe), options.settings)
-        return Start(recipe, options.prefix, make_alphabet=None if is_given else str, find_recipe=find)
+            return Start(recipe, options.prefix, make_alphabet=make_alphabet)
+        needed = [(key, value) for key, value in options.settings if key == "seed" or key.startswith("text.")]
+        recipe = override(load_preset(DEFAULT_PRESET), needed)
+        start = Start(recipe, options.prefix, make_alphabet=make_alphabet)
+        return start._replace(finish=partial(_with_found, start, options.settings))
     if options.pretrained_policy == "resume":
         manifest = resumable(options.pretrained, "--pretrained")
         return Start(_continued(options.pretrained, manifest, options.settings), options.pretrained, manifest)
@@ -141,14 +158,24 @@ def is_found(options: StartOptions) -> bool:
     return options.has_labels and options.recipe in (None, AUTO)
 
 
-def _found_with(settings: Settings, facts: Facts) -> Found:
+def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
+    """Return a start with the recipe for samples, and the weights of a trained network that suits them."""
     found = find_recipe(facts)
-    return found._replace(recipe=override(found.recipe, settings))
+    reasons = [*found.of_images, *found.of_training]
+    has_own = any(is_inherited(key) and key not in FITTED for key, _ in settings)
+    if found.model is None or has_own:
+        return start._replace(recipe=override(found.recipe, settings), finish=None, reasons=reasons)
+    known, weights = _trained(found.model)
+    image = msgspec.to_builtins(found.recipe.image)
+    sizes = [(key, image[key.partition(".")[2]]) for key in FITTED]
+    recipe = inherit(found.recipe, [*sizes, *settings], known)
+    reasons.append(f"the network {found.model} to begin with, which knows letters and digits")
+    return start._replace(recipe=recipe, pretrained=Pretrained(weights, known), finish=None, reasons=reasons)
 
 
-def _found_inheriting(inherited: Callable[[Recipe], Recipe], facts: Facts) -> Found:
+def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], facts: Facts) -> Start:
     found = find_recipe(facts)
-    return Found(inherited(found.recipe), [], found.of_training)
+    return start._replace(recipe=inherited(found.recipe), finish=None, reasons=found.of_training)
 
 
 def check_log_folder(folder: Path) -> None:
@@ -217,7 +244,7 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
         check_inherited(stated_settings(options.recipe), "recipe:", trained, prefix)
     elif options.recipe is not None and not find:
         check_inherited(preset_settings(options.recipe), f"--preset {options.recipe}:", trained, prefix)
-    check_inherited(settings, "--set", trained, prefix)
+    check_inherited(settings, "--set", trained, prefix, FITTED)
     given = dict(settings).get(ALPHABET)
     others = [(key, value) for key, value in settings if key != ALPHABET]
     change = partial(change_alphabet, known, options.alphabet_change or "fail", prefix)
@@ -230,15 +257,10 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
         return inherit(own, others, trained)
 
     recipe = inherited(own)
-    pretrained = Pretrained(folded_weights(weights, trained, recipe), known)
+    pretrained = Pretrained(folded_weights(weights, trained, recipe), trained)
     make_alphabet = None if given is not None else change
-    return Start(
-        recipe,
-        options.prefix,
-        make_alphabet=make_alphabet,
-        pretrained=pretrained,
-        find_recipe=partial(_found_inheriting, inherited) if find else None,
-    )
+    start = Start(recipe, options.prefix, make_alphabet=make_alphabet, pretrained=pretrained)
+    return start._replace(finish=partial(_with_found_training, start, inherited)) if find else start
 
 
 def _trained(name: str) -> Tuple[Recipe, Weights]:

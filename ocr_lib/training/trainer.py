@@ -202,7 +202,7 @@ class Trainer:
             fill(self._optimizer.states, arrays["states"])
         else:
             fresh = initial_weights(self._recipe)
-            weights = pretrained.fitted(fresh, self._recipe.text.alphabet) if pretrained else fresh
+            weights = pretrained.fitted(fresh, self._recipe) if pretrained else fresh
             fill(self._weights, with_steps(self._recipe, weights, self._feed.validation))
         for number, vector in enumerate([self._crew.state, *self._optimizer.vectors]):
             share_first(self._exchange, f"state {number}", vector)

@@ -1,6 +1,6 @@
 """Warm starts: what a new run takes from a network that was trained before. No MXNet needed."""
 
-from typing import Any, Iterable, NamedTuple, Tuple
+from typing import Any, Container, Iterable, NamedTuple, Sequence, Tuple
 
 import msgspec
 import numpy as np
@@ -9,13 +9,14 @@ from ocr_lib.alphabet import BLANK
 from ocr_lib.errors import OCRError
 from ocr_lib.fixed.steps import stepped_tensors, tensor_of
 from ocr_lib.net.weights import Weights, fold_batch_norms, weight_shapes
-from ocr_lib.recipe.network import NetworkRecipe
+from ocr_lib.recipe.network import NetworkRecipe, direction_names
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
 from ocr_lib.writing import Writing
 
 ALPHABET_CHANGES = ("fail", "union", "new")
 INHERITED = ("image", "network")
+FITTED = ("image.width", "image.height", "image.channels")
 _WITHOUT_PARAMETERS = ("image.rotate", "image.frame", "network.cell", "network.dropout", "network.forget_bias")
 _CLASSIFIER = ("pred_fc_weight", "pred_fc_bias")
 
@@ -27,16 +28,74 @@ class Pretrained(NamedTuple):
     ----------
     weights : dict of str to numpy.ndarray
         All parameters, those of batch normalisation included.
-    alphabet : str
-        The characters that the classifier tells apart.
+    recipe : Recipe
+        Of the network that they are for.
     """
 
     weights: Weights
-    alphabet: str
+    recipe: Recipe
 
-    def fitted(self, fresh: Weights, alphabet: str) -> Weights:
-        """Return the weights for an alphabet, of which a fresh network's give what was never trained."""
-        return {**self.weights, **remap_classifier(self.weights, fresh, self.alphabet, alphabet)}
+    def fitted(self, fresh: Weights, recipe: Recipe) -> Weights:
+        """Return the weights for a recipe of another alphabet, or of other images.
+
+        Parameters
+        ----------
+        fresh : dict of str to numpy.ndarray
+            The weights of its network before any training, which give what was never trained.
+        recipe : Recipe
+        """
+        known, wanted = self.recipe, recipe
+        return {
+            **self.weights,
+            **remap_images(self.weights, known, wanted),
+            **remap_classifier(self.weights, fresh, known.text.alphabet, wanted.text.alphabet),
+        }
+
+
+def remap_images(trained: Weights, known: Recipe, wanted: Recipe) -> Weights:
+    """Make what reads images, or their features, for images of another height or number of channels.
+
+    Letters keep their place in the image's height, so features of a row get weights that lie between those of the rows
+    nearest to that place, and less of them the more rows there are. Each channel gets an equal share of what grey had.
+
+    Parameters
+    ----------
+    trained : dict of str to numpy.ndarray
+        Weights of `known`'s network.
+    known, wanted : Recipe
+        Of networks that differ in nothing else.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Those weights among `trained`.
+    """
+    channels, convolutions = wanted.image.channels, known.network.convolutions
+    rows, between = known.feature_rows, _between(known.feature_rows, wanted.feature_rows)
+    remapped: Weights = {}
+    for prefix in direction_names(known.network)[0]:
+        weight = trained[f"{prefix}i2h_weight"]  # (4 H, K rows)
+        by_row = weight.reshape(len(weight), -1, rows) @ between
+        if not convolutions:
+            by_row = _with_channels(by_row, channels)
+        remapped[f"{prefix}i2h_weight"] = by_row.reshape(len(weight), -1)
+    if convolutions:
+        remapped["conv0_weight"] = _with_channels(trained["conv0_weight"], channels)
+    return remapped
+
+
+def _with_channels(weight: np.ndarray, channels: int) -> np.ndarray:
+    """Return weights (N, C, ...) of another number of channels."""
+    if channels == weight.shape[1]:
+        return weight
+    return np.repeat(weight.sum(axis=1, keepdims=True), channels, axis=1) / np.float32(channels)
+
+
+def _between(rows: int, wanted: int) -> np.ndarray:
+    """Return the shares (rows, wanted) that rows have in others at the same places, whose sum is as large."""
+    places = (np.arange(wanted) + 0.5) * rows / wanted - 0.5
+    shares = [np.interp(places, np.arange(rows), row) for row in np.eye(rows)]
+    return np.array(shares, np.float32) * np.float32(rows / wanted)
 
 
 def remap_classifier(trained: Weights, fresh: Weights, known: str, wanted: str) -> Weights:
@@ -56,15 +115,21 @@ def remap_classifier(trained: Weights, fresh: Weights, known: str, wanted: str) 
     -------
     dict of str to numpy.ndarray
         ``pred_fc_weight`` and ``pred_fc_bias`` for `wanted`: trained rows for the blank and for characters that both
-        have, fresh ones for others.
+        have, or `known` has in the other case; fresh ones for others.
     """
     classes = {character: index for index, character in enumerate(known, start=BLANK + 1)}
-    pairs = [(index, classes[c]) for index, c in enumerate(wanted, start=BLANK + 1) if c in classes]
+    alike = ((index, _like(character, classes)) for index, character in enumerate(wanted, start=BLANK + 1))
+    pairs = [(index, classes[character]) for index, character in alike if character in classes]
     targets, sources = np.array([(BLANK, BLANK), *pairs]).T
     remapped = {name: fresh[name].copy() for name in _CLASSIFIER}
     for name, rows in remapped.items():
         rows[targets] = trained[name][sources]
     return remapped
+
+
+def _like(character: str, known: Container[str]) -> str:
+    """Return the character, or what it is in the other case if that alone is known."""
+    return character if character in known else character.swapcase()
 
 
 def change_alphabet(known: str, change: str, prefix: str, wanted: str) -> str:
@@ -109,7 +174,7 @@ def inherit(preset: Recipe, settings: Iterable[Tuple[str, Any]], pretrained: Rec
     settings : iterable of (str, object)
         As `override` takes them. Those of image and network must be the checkpoint's; see `check_inherited`.
     """
-    own = [(key, value) for key, value in settings if not _is_inherited(key)]
+    own = [(key, value) for key, value in settings if key in FITTED or not is_inherited(key)]
 
     def taking(network: NetworkRecipe) -> Recipe:
         parts = {"image": pretrained.image, "network": network, "quantization": preset.quantization}
@@ -146,7 +211,8 @@ def folded_weights(weights: Weights, known: Recipe, wanted: Recipe) -> Weights:
     return kept
 
 
-def _is_inherited(key: str) -> bool:
+def is_inherited(key: str) -> bool:
+    """Tell whether an entry of a recipe is a matter of the parameters that a checkpoint has."""
     return key.partition(".")[0] in INHERITED and key not in _WITHOUT_PARAMETERS
 
 
@@ -154,7 +220,9 @@ def _has_norms(recipe: Recipe) -> bool:
     return any(convolution.batch_norm for convolution in recipe.network.convolutions)
 
 
-def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained: Recipe, prefix: str) -> None:
+def check_inherited(
+    settings: Iterable[Tuple[str, Any]], source: str, pretrained: Recipe, prefix: str, fitted: Sequence[str] = ()
+) -> None:
     """Refuse settings of image and network other than those of the checkpoint, unless they are no matter of parameters.
 
     Batch normalisation may be folded away.
@@ -165,11 +233,15 @@ def check_inherited(settings: Iterable[Tuple[str, Any]], source: str, pretrained
         As `override` takes them.
     source, prefix : str
         Where these are from, and the checkpoint's, for the message.
+    fitted : sequence of str
+        Those of `FITTED` for which parameters are made to fit.
     """
     folded = msgspec.structs.replace(pretrained, network=pretrained.network.folded())
     likes = [pretrained, folded]
     for key, value in settings:
-        if _is_inherited(key) and all(override(each, [(key, value)]) != each for each in likes):
+        if key in fitted or not is_inherited(key):
+            continue
+        if all(override(each, [(key, value)]) != each for each in likes):
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             raise OCRError(
                 f"{source} {key}={shown} is not what {prefix} was trained with; leave it out: with --pretrained, image "

@@ -3,25 +3,29 @@
 import logging
 import struct
 
-import cv2
-import numpy as np
 import pytest
 
 from ocr_lib.errors import OCRError
-from ocr_lib.feed.plan import DiskOptions, plan_disk, plan_fonts
+from ocr_lib.feed.data import DiskOptions, look
+from ocr_lib.feed.plan import plan_disk, plan_fonts
 from ocr_lib.sets.records import record_writer
-from tests.toy import FONT, toy_recipe
+from tests.toy import FONT, png, toy_recipe
 
-PNG = cv2.imencode(".png", np.full((8, 60), 200, np.uint8))[1].tobytes()
+PNG = png((8, 60))
 
 
 def plan(folder, texts, settings=(), find_alphabet=True, **options):
     for number in range(len(texts)):
-        (folder / f"{number}.png").write_bytes(PNG)
+        (folder / f"{number}.png").write_bytes(png((8, 60), number))
     lines = (f"{number}.png\t{text}\n" for number, text in enumerate(texts))
     (folder / "labels.tsv").write_text("".join(lines), encoding="utf-8")
     disk = DiskOptions(folder, held_out=0.25, **options)
-    return plan_disk(toy_recipe(*settings), disk, str if find_alphabet else None, num_workers=1)
+    return planned(disk, toy_recipe(*settings), find_alphabet)
+
+
+def planned(disk, recipe, find_alphabet=True):
+    seen = look(disk, recipe, None if find_alphabet else recipe.text.alphabet, num_workers=1)
+    return plan_disk(recipe, seen, str if find_alphabet else None)
 
 
 def trained_on(made):
@@ -82,7 +86,10 @@ class TestInvisible:
     def test_are_named_if_they_are_kept(self, tmp_path, said):
         made = plan(tmp_path, self.texts)
         assert made.recipe.text.alphabet == "ab\u00ad\u200b"
-        assert "SOFT HYPHEN (U+00AD) 4 times, ZERO WIDTH SPACE (U+200B) 4 times" in said.text
+        assert (
+            "SOFT HYPHEN (U+00AD) in 4, ZERO WIDTH SPACE (U+200B) in 4: text.invisible=drop leaves them out"
+            in said.text
+        )
         assert "text.invisible=drop" in said.text
 
     def test_are_dropped_if_that_is_wanted(self, tmp_path, said):
@@ -107,13 +114,13 @@ class TestParts:
     def test_val_is_validated_on(self, tmp_path):
         self.parted(tmp_path, ["train"] * 8 + ["val"] * 3 + ["test"])
         options = DiskOptions(tmp_path, tmp_path)
-        made = plan_disk(toy_recipe(), options, str, num_workers=1)
+        made = planned(options, toy_recipe())
         assert (made.recipe.training.epoch_size, made.recipe.training.validation_size) == (8, 3)
 
     @pytest.mark.parametrize("split, count", [("all", 12), ("test", 4)])
     def test_another_is_named(self, tmp_path, split, count):
         self.parted(tmp_path, ["train"] * 8 + ["test"] * 4)
-        made = plan_disk(toy_recipe(), DiskOptions(tmp_path, held_out=0.25, split=split), str, num_workers=1)
+        made = planned(DiskOptions(tmp_path, held_out=0.25, split=split), toy_recipe())
         assert made.recipe.training.epoch_size + made.recipe.training.validation_size == count
 
 
@@ -123,7 +130,7 @@ def test_class_ids_are_mapped_by_the_alphabet_that_is_given(tmp_path):
         for first in range(8):
             write(struct.pack("<IfQQ2f", 2, 0, 0, 0, 1 + first % 3, 3) + PNG)
     options = DiskOptions(path, held_out=0.25)
-    made = plan_disk(toy_recipe(("text.alphabet", "abc")), options, num_workers=1)
+    made = planned(options, toy_recipe(("text.alphabet", "abc")), find_alphabet=False)
     assert set(trained_on(made)) <= {"ac", "bc", "cc"}
     with pytest.raises(OCRError, match="class ids from 1 to 3"):
-        plan_disk(toy_recipe(), options, str, num_workers=1)
+        planned(options, toy_recipe())

@@ -3,26 +3,26 @@
 import logging
 import pickle
 
-import cv2
 import numpy as np
 import pytest
 
 from ocr_lib.errors import OCRError
+from ocr_lib.feed.data import DiskOptions, look
 from ocr_lib.feed.disk import DiskSource
-from ocr_lib.feed.plan import DiskOptions, plan_disk, plan_fonts
+from ocr_lib.feed.plan import plan_disk, plan_fonts
 from ocr_lib.feed.source import CaptchaSource
 from ocr_lib.files import sha256
-from tests.toy import FONT, toy_recipe
+from tests.toy import FONT, png, toy_recipe
 
 COUNT = 20
-PNG = cv2.imencode(".png", np.full((8, 30), 200, np.uint8))[1].tobytes()
+PNG = png((8, 30))
 TEXTS = [("b" * (1 + index % 3) + "ca"[index % 2]) for index in range(COUNT)]
 
 
 def write(folder, texts, first=0):
     folder.mkdir(exist_ok=True)
     for index in range(len(texts)):
-        (folder / f"{first + index}.png").write_bytes(PNG)
+        (folder / f"{first + index}.png").write_bytes(png((8, 30), index))
     lines = (f"{first + index}.png\t{text}\n" for index, text in enumerate(texts))
     (folder / "labels.tsv").write_text("".join(lines))
     return folder
@@ -30,15 +30,18 @@ def write(folder, texts, first=0):
 
 def plan(train, validation=None, held_out=0.25, max_problems=0.1, find_alphabet=True, settings=()):
     options = DiskOptions(train, validation, None, held_out, max_problems)
-    return plan_disk(toy_recipe(*settings), options, str if find_alphabet else None, num_workers=1)
+    recipe = toy_recipe(*settings)
+    seen = look(options, recipe, None if find_alphabet else recipe.text.alphabet, num_workers=1)
+    return plan_disk(recipe, seen, str if find_alphabet else None)
 
 
 @pytest.fixture
 def said(monkeypatch, caplog):
-    """What is logged; the commands stop the package's loggers from handing it on."""
+    """What is logged, but for what samples are like; the commands stop the package's loggers from handing it on."""
     monkeypatch.setattr(logging.getLogger("ocr_lib"), "propagate", True)
     caplog.set_level(logging.INFO, "ocr_lib")
-    return lambda: [record.getMessage() for record in caplog.records if record.name.startswith("ocr_lib.")]
+    loggers = ("ocr_lib.feed.plan", "ocr_lib.sets.dataset")
+    return lambda: [record.getMessage() for record in caplog.records if record.name in loggers]
 
 
 class TestFonts:
@@ -219,7 +222,7 @@ class TestAnyWidth:
         # Images of 30 by 8 become 60 by 16, which makes 15 time steps; a wider one makes 30.
         folder = write(tmp_path / "set", [*TEXTS, "ab" * 8, "ba" * 8])
         other = write(tmp_path / "other", ["abc" * 5, "abc"])
-        (folder / f"{COUNT + 1}.png").write_bytes(cv2.imencode(".png", np.full((8, 60), 200, np.uint8))[1].tobytes())
+        (folder / f"{COUNT + 1}.png").write_bytes(png((8, 60)))
         made = self.plan(folder, other)
         assert (made.recipe.training.epoch_size, made.recipe.training.validation_size) == (COUNT + 1, 2)
         assert (made.recipe.image.width, made.recipe.text.max_length) == (None, 16)
@@ -232,7 +235,7 @@ class TestAnyWidth:
 
     def test_images_that_are_no_lines_are_left_out(self, tmp_path, said):
         folder, other = write(tmp_path / "set", TEXTS), write(tmp_path / "other", ["a"])
-        (folder / "4.png").write_bytes(cv2.imencode(".png", np.full((1, 600), 200, np.uint8))[1].tobytes())
+        (folder / "4.png").write_bytes(png((1, 600)))
         assert self.plan(folder, other).recipe.training.epoch_size == COUNT - 1
         (warning,) = said()
         assert warning.startswith(f"Left out: {folder}/labels.tsv:5: 4.png: 600 by 1 pixels are no line of text")
@@ -244,7 +247,7 @@ class TestAnyWidth:
 
     def test_upright_images_name_what_turns_them(self, tmp_path, said):
         folder, other = write(tmp_path / "set", [*TEXTS, "ab"]), write(tmp_path / "other", ["a"])
-        upright = cv2.imencode(".png", np.full((60, 8), 200, np.uint8))[1].tobytes()
+        upright = png((60, 8))
         (folder / f"{COUNT}.png").write_bytes(upright)
         assert self.plan(folder, other).recipe.training.epoch_size == COUNT
         (warning,) = said()

@@ -9,6 +9,7 @@ from ocr_lib.feed.survey import Surveyor, survey
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.preparation import Preparation
 from ocr_lib.sets.dataset import open_dataset
+from tests.toy import png
 
 
 def steps(count):
@@ -38,7 +39,7 @@ def write(tmp_path):
 
 def test_all_are_seen_in_their_order_whatever_the_number_of_workers(write, tmp_path):
     dataset = write("abcdef" * 30)
-    cv2.imwrite(str(tmp_path / "7.png"), np.full((5, 9), 200, np.uint8))
+    (tmp_path / "7.png").write_bytes(png((5, 9)))
     seen = survey(dataset, range(3, 150), num_workers=1)
     assert seen.indices.tolist() == list(range(3, 150)) and seen.faults == []
     assert seen.columns[["height", "width"]][4].tolist() == (5, 9)
@@ -66,7 +67,7 @@ def test_fine_ones_fit(write):
 def test_of_any_width_each_has_its_own(write, tmp_path):
     dataset = write("abcdefgh")
     for index in range(8):
-        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((10 + index, 25 + 9 * index), 200, np.uint8))
+        (tmp_path / f"{index}.png").write_bytes(png((10 + index, 25 + 9 * index)))
     preparation = Preparation((None, 16), shrinkage=(Shrinkage(0, 4),))
     widths, _ = fitted(dataset, preparation)
     assert widths == {index: preparation.prepare(dataset.read(index)).shape[1] for index in range(8)}
@@ -93,7 +94,7 @@ def test_time_steps_that_an_image_has(write, text, fault):
 
 def test_an_image_too_wide_for_a_line(write, tmp_path):
     dataset = write("ab")
-    cv2.imwrite(str(tmp_path / "1.png"), np.full((1, 600), 200, np.uint8))
+    (tmp_path / "1.png").write_bytes(png((1, 600)))
     widths, (fault,) = fitted(dataset, Preparation((None, 16)))
     assert widths == {0: 60}
     assert fault.startswith(f"{dataset.where(1)}: 600 by 1 pixels are no line of text")
@@ -112,3 +113,23 @@ def test_images_that_cannot_be_read(write, tmp_path):
         assert fault.startswith(f"{tmp_path}/labels.tsv:{index + 1}: {index}.png: ")
         assert len(fault.splitlines()) == 1
     assert "empty" in faults[0] and "No such file" in faults[1] and "cut off" in faults[2]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_one_colour_have_nothing_to_be_read(write, tmp_path, channels):
+    dataset = write("abc")
+    blank = np.full((900, 900, channels), 200, np.uint8)
+    cv2.imwrite(str(tmp_path / "1.png"), blank)
+    blank[401, 401:431] = 0  # between the pixels of a grid
+    cv2.imwrite(str(tmp_path / "2.png"), blank)
+    fault = f"{dataset.where(1)}: nothing is to be seen, all of the image is of one colour"
+    assert survey(dataset, range(3), num_workers=1).faults == [fault]
+
+
+def test_parted(write):
+    seen = survey(write("abcd"), range(4), num_workers=1)._replace(faults=["one"])
+    of, others = seen.parted(np.array([True, False, False, True]))
+    assert (of.indices.tolist(), others.indices.tolist()) == ([0, 3], [1, 2])
+    assert (of.texts(), others.texts()) == (["a", "d"], ["b", "c"])
+    assert (of.faults, others.faults) == (["one"], [])
+    np.testing.assert_array_equal(of.columns, seen.columns[[0, 3]])

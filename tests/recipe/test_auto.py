@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,12 +12,13 @@ from ocr_lib.geometry import shrunk
 from ocr_lib.recipe.auto import Facts, find_recipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import decode_json, encode_json, load_preset
+from ocr_lib.zoo.recipes import model_recipe
 
 
-def facts(count, height, width, length, hidden=0.0):
+def facts(count, height, width, length, hidden=0.0, characters="абв"):
     """Return the facts of samples that are all alike, or differ as arrays say."""
     columns = [np.broadcast_to(each, count) for each in (height, width, length, 50.0, hidden)]
-    return Facts(*columns)
+    return Facts(*columns, characters)
 
 
 def found(*args, **more):
@@ -81,12 +83,14 @@ def test_any_samples_have_a_recipe_whose_steps_suffice_and_that_is_plain_values(
     def drawn(least, most):
         return np.array(data.draw(st.lists(st.integers(least, most), min_size=count, max_size=count)))
 
-    seen = Facts(drawn(1, 3000), drawn(1, 3000), drawn(1, 90), drawn(0, 120), drawn(0, 120))
-    recipe, *reasons = find_recipe(seen)
+    seen = Facts(
+        drawn(1, 3000), drawn(1, 3000), drawn(1, 90), drawn(0, 120), drawn(0, 120), data.draw(st.text(min_size=1))
+    )
+    recipe, _, *reasons = find_recipe(seen)
     assert recipe == find_recipe(seen).recipe
     assert decode_json(encode_json(recipe), Recipe, "recipe") == recipe
     if recipe.image.width:
-        assert recipe.time_steps >= seen.lengths.max()
+        assert recipe.time_steps >= np.sort(seen.lengths)[-2:][0]
     assert all("\n" not in line for lines in reasons for line in lines)
 
 
@@ -107,3 +111,37 @@ def test_reasons_say_what_was_chosen_and_why():
         "5 characters",
     ]
     assert seen.of_training == ["174 epochs in batches of 16, since there are 842 images to train on"]
+
+
+class TestModel:
+    """Letters and digits begin with a network that knows them."""
+
+    @pytest.mark.parametrize("characters", ["0123456789", "abcXYZ9", "O0lI1", "abcdefghijklmnopqrstuvwxyz-"])
+    def test_of_letters_and_digits(self, characters):
+        begun = find_recipe(facts(900, 24, 72, 4, characters=characters))
+        assert begun.model == "captcha-alphanumeric"
+        network = model_recipe(begun.model).network
+        assert begun.recipe.network == msgspec.structs.replace(network, dropout=begun.recipe.network.dropout)
+        assert begun.recipe.image.height >= 32  # its letters are larger
+
+    @pytest.mark.parametrize(
+        "height, width, length, characters",
+        [
+            (50, 200, 5, "абвгд0"),
+            (50, np.linspace(100, 900, 900).astype(int), 5, "abc"),  # of any width
+            (200, 50, 6, "abc"),  # upright: letters would lie on their side
+            (32, 200, 30, "abc"),  # too few time steps
+        ],
+    )
+    def test_others_begin_with_nothing(self, height, width, length, characters):
+        assert find_recipe(facts(900, height, width, length, characters=characters)).model is None
+
+    def test_takes_fewer_epochs_and_more_augmentation(self):
+        begun, fresh = (found(900, 50, 200, 5, characters=characters) for characters in ("abc", "абв"))
+        assert begun.training.epochs < fresh.training.epochs
+        assert begun.augmentation.elastic > fresh.augmentation.elastic
+
+
+def test_a_label_out_of_the_ordinary_does_not_widen_images():
+    lengths = np.array([5] * 99 + [300])
+    assert found(100, 50, 200, lengths) == found(100, 50, 200, 5)

@@ -132,7 +132,8 @@ def test_begins_with_pretrained_weights_but_fresh_rows_for_new_characters(tmp_pa
         for part in (shapes.arg_params, shapes.aux_params)
         for name, array in part.items()
     }
-    runs = [Run(tmp_path, ("text.alphabet", "+70"), pretrained=which) for which in (None, Pretrained(weights, "07"))]
+    known = Pretrained(weights, toy_recipe())
+    runs = [Run(tmp_path, ("text.alphabet", "+70"), pretrained=which) for which in (None, known)]
     fresh, begun = (numpy_weights(run.trainer.checkpoint()) for run in runs)
     assert set(begun) == set(weights)
     for name in ("pred_fc_weight", "pred_fc_bias"):
