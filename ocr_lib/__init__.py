@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ocr_lib.feed.streams import labelled as labelled
     from ocr_lib.jobs.evaluate import evaluate as evaluate
     from ocr_lib.jobs.export import export as export
+    from ocr_lib.jobs.inspect import inspect as inspect
     from ocr_lib.jobs.load import load as load
     from ocr_lib.jobs.quantize import quantize as quantize
     from ocr_lib.jobs.train import train as train
@@ -42,6 +43,7 @@ _HOMES = {
     "captchas": "ocr_lib.feed.streams",
     "evaluate": "ocr_lib.jobs.evaluate",
     "export": "ocr_lib.jobs.export",
+    "inspect": "ocr_lib.jobs.inspect",
     "labelled": "ocr_lib.feed.streams",
     "load": "ocr_lib.jobs.load",
     "load_preset": "ocr_lib.recipe.settings",

@@ -23,7 +23,7 @@ from ocr_lib.training.layout import is_average
 from ocr_lib.training.log import Listener
 from ocr_lib.training.means import Means
 from ocr_lib.training.optimizer import Optimizer, clipped
-from ocr_lib.training.pace import Pace
+from ocr_lib.training.pace import Pace, duration
 from ocr_lib.training.progress import Epoch, Progress
 from ocr_lib.training.store import Store
 from ocr_lib.training.validation import Validation, merit, validation
@@ -109,6 +109,7 @@ class Trainer:
         self._sums = batch_sums(self._exchange, crew.layout, compression)
         self._log: Listener
         self._pace: Pace
+        self._is_forecast = False
         self._figures: Dict[str, float] = {}  # of the last validation, if the network is as it was then
         self._saved_updates = progress.updates
         self._symbol = training_symbol(self._recipe)
@@ -246,6 +247,7 @@ class Trainer:
         self._optimizer.update(self._crew.state, sums.vector, rescale, self._advanced())
         self._crew.state[trained:] = sums.vector[trained : self._crew.layout.size]
         progress.updates += 1
+        self._forecast()
         if self._log.batch(progress.batch, batch.samples, self._means.since_line()):
             self._means.begin_line()
         return sums.stopping
@@ -257,6 +259,13 @@ class Trainer:
             share_first(self._exchange, "position", position)
         self._pace.position = self._progress.position = float(position[0])
         return self._progress.position
+
+    def _forecast(self) -> None:
+        """Tell once how long the run will take."""
+        seconds = None if self._is_forecast else self._pace.forecast(self._progress.updates)
+        if seconds is not None:
+            logger.info("The %d epochs end in about %s", self._recipe.training.epochs, duration(seconds))
+            self._is_forecast = True
 
     def _validate(self, whole: bool) -> None:
         progress = self._progress

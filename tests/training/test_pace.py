@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from ocr_lib.training.pace import Pace
+from ocr_lib.training.pace import Pace, duration
 
 UPDATES = 1000
 
@@ -53,3 +53,42 @@ def test_goes_on_where_it_stood():
     assert [pace.advance(done) for done in range(200, 204)] == pytest.approx([600.5, 601, 601.5, 602])
     longer = Pace(2 * UPDATES, 1000.0)
     assert longer.advance(1000) == 1001
+
+
+def test_forecast_is_of_the_speed_since_the_first_update():
+    now = [0.0]
+    pace = Pace(UPDATES, 0.0, 600.0, lambda: now[0])
+    found = []
+    for done in range(21):
+        now[0] += 0.5 if done else 5.0  # the first compiles
+        pace.advance(done)
+        found.append(pace.forecast(done + 1))
+    assert found[:10] == [None] * 10
+    assert found[-1] == pytest.approx(0.5 * (UPDATES - 21))
+    now[0] = 599.0
+    assert pace.forecast(21) == 1.0  # the deadline
+
+
+def test_there_is_no_forecast_from_a_moment():
+    now = [0.0]
+    pace = Pace(UPDATES, clock=lambda: now[0])
+    for done in range(100):
+        now[0] += 0.01
+        pace.advance(done)
+        assert pace.forecast(done + 1) is None
+
+
+@pytest.mark.parametrize(
+    "seconds, told",
+    [
+        (0.2, "0 s"),
+        (45, "45 s"),
+        (89, "89 s"),
+        (100, "2 min"),
+        (540, "9 min"),
+        (5370, "1 h 30 min"),
+        (36000, "10 h 0 min"),
+    ],
+)
+def test_duration(seconds, told):
+    assert duration(seconds) == told
