@@ -27,7 +27,7 @@ def inspection_page(inspection: Inspection, title: str, left_out: Sequence[str],
     """
     sizes = sorted(inspection.sizes.items(), key=lambda pair: -pair[1])
     sections = [
-        _lines("Left out", left_out),
+        _lines(f"Left out ({len(left_out):,})", left_out),
         *(_pictures(finding.kind.capitalize(), finding.samples, finding.message) for finding in inspection.findings),
         _lines("Recipe", reasons),
         _pictures("Samples", inspection.examples),
@@ -44,7 +44,7 @@ def _lines(title: str, lines: Sequence[str]) -> str:
     if not lines:
         return ""
     items = "\n".join(f"<li>{escape(line)}</li>" for line in lines[:_MOST_LINES])
-    return f"<h2>{title} ({len(lines):,})</h2>\n<ul>\n{items}\n</ul>{_more(len(lines) - _MOST_LINES, 'lines')}"
+    return f"<h2>{title}</h2>\n<ul>\n{items}\n</ul>{_more(len(lines) - _MOST_LINES, 'lines')}"
 
 
 def _more(count: int, what: str) -> str:
