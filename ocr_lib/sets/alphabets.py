@@ -6,6 +6,7 @@ import unicodedata
 from pathlib import Path
 
 from ocr_lib.alphabet import SETS, Alphabet
+from ocr_lib.encoding import decode_text, split_lines
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.sets.labelled import clean_label
 
@@ -15,7 +16,7 @@ _WORD = re.compile(r"[A-Za-z_-]{3,}")
 
 
 def find_alphabet(name: str) -> str:
-    """Return the characters of a set, those of a UTF-8 file, or those that are given themselves.
+    """Return the characters of a set, those of a text file, or those that are given themselves.
 
     A file's characters count once each, in the order in which they first come. They are brought to NFC, and white space
     counts, as in labels: not at the ends of lines, and any run of it as one space.
@@ -31,8 +32,8 @@ def find_alphabet(name: str) -> str:
     Raises
     ------
     OCRError
-        If it looks like a name or a path and there is none such; if the file has no characters, is not UTF-8, or has a
-        control character; or if the characters are no alphabet.
+        If it looks like a name or a path and there is none such; if the file has no characters, is neither UTF-8 nor
+        UTF-16, or has a control character; or if the characters are no alphabet.
     """
     if name in SETS:
         return SETS[name]
@@ -50,13 +51,7 @@ def find_alphabet(name: str) -> str:
 
 def _read(path: Path) -> str:
     with naming(path):
-        data = path.read_bytes()
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise OCRError(f"line {line} is not UTF-8; save the file in that encoding") from error
-        lines = re.split(r"\r\n|\r|\n", text)
+        lines = split_lines(decode_text(path.read_bytes()))
         characters = "".join(_characters(line, number) for number, line in enumerate(lines, start=1))
         if not characters:
             raise OCRError("the file has no characters; give it those of the alphabet")

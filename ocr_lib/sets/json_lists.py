@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Optional, Tuple
 
+from ocr_lib.encoding import decode_text
 from ocr_lib.errors import OCRError, naming
-from ocr_lib.sets.encoding import decode_text
 from ocr_lib.sets.layouts import (
     JSON,
     LOOKED_AT,

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Set
 
+from ocr_lib.encoding import lines
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
-from ocr_lib.sets.encoding import lines
 from ocr_lib.sets.folders import ImageFinder, is_passed_over
 from ocr_lib.sets.json_lists import SUFFIXES as JSON_SUFFIXES
 from ocr_lib.sets.json_lists import recognise_json

@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+from ocr_lib.encoding import lines
 from ocr_lib.images.file import IMAGE_SUFFIXES
-from ocr_lib.sets.encoding import lines
 
 Exists = Callable[[str], object]
 

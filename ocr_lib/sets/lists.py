@@ -6,8 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from ocr_lib.encoding import ADVICE, is_whole, lines
 from ocr_lib.errors import OCRError
-from ocr_lib.sets.encoding import ADVICE, is_whole, lines
 from ocr_lib.sets.layouts import PARTS, Exists, Layout, looks_like_image
 
 _MOST_LINES = 10  # of a cell in quotes

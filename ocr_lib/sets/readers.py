@@ -8,10 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Container, Dict, Iterable, List, Optional, Sequence
 
+from ocr_lib.encoding import decode_text
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.images.file import IMAGE_SUFFIXES
-from ocr_lib.sets.encoding import decode_text
 from ocr_lib.sets.folders import ImageFinder, walk
 from ocr_lib.sets.json_lists import json_rows
 from ocr_lib.sets.label_files import GT_SUFFIX, LABELS, recognise_list

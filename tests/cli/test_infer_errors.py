@@ -173,7 +173,7 @@ class TestErrors:
         )
 
     def test_a_lexicon_that_is_not_there(self, refused, tmp_path):
-        assert refused(f"--lexicon={tmp_path}/words.txt").endswith("words.txt can't be read: No such file or directory")
+        assert refused(f"--lexicon={tmp_path}/words.txt").endswith("words.txt: No such file or directory")
 
     @pytest.mark.parametrize("suffix", ["-symbol.json", "-recipe.json", "-0002.params"])
     def test_a_tampered_checkpoint(self, refused, copied, suffix):

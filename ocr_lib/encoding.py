@@ -1,7 +1,8 @@
-"""Text files in the encodings that labels come in: UTF-8, with a byte order mark or without, and UTF-16."""
+"""Text files in the encodings that people have them in: UTF-8, with a byte order mark or without, and UTF-16."""
 
+import re
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterator, List, Tuple
 
 from ocr_lib.errors import OCRError
 
@@ -26,6 +27,11 @@ def decode_text(data: bytes) -> str:
             raise OCRError(f"neither UTF-8 nor whole UTF-16; {ADVICE}") from error
         line = data.count(b"\n", 0, error.start) + 1
         raise OCRError(f"line {line} is not UTF-8; {ADVICE}") from error
+
+
+def split_lines(text: str) -> List[str]:
+    """Return the lines of a text, whatever system it is from."""
+    return re.split(r"\r\n|\r|\n", text)
 
 
 def lines(path: Path) -> Iterator[Tuple[int, str]]:
