@@ -11,7 +11,10 @@ _PAPER_QUANTILE = 0.75  # the median of the lighter half: paper even where bold 
 _GRID_ROWS = 4  # cells of 8 pixels in 32: as smooth as Simard's fields, relative to the letters
 _STROKE_EDGE = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _STROKE_SHARES = 0.2, 0.6  # the cross takes or adds a pixel on both sides: as a whole it would efface hairlines
-_ELASTIC, _NOISE = range(2)
+_CURVE = 16  # points of a stroke
+_WIDEST = 16  # times as high as the thickest stroke is the image
+_SUBPIXELS = 4  # bits
+_ELASTIC, _NOISE, _STROKES = range(3)
 
 
 class _Draws(NamedTuple):
@@ -32,10 +35,10 @@ class _Draws(NamedTuple):
 def augment(
     image: np.ndarray, recipe: AugmentationRecipe, generator: np.random.Generator, stretch: Optional[float] = None
 ) -> np.ndarray:
-    """Change a training image at random: its geometry, stroke width, sharpness, contrast and noise, in this order.
+    """Change a training image at random: geometry, strokes across it, their width, sharpness, contrast and noise.
 
-    From `generator` comes one number for each choice, whatever the recipe says, and a key. Displacements and noise
-    take as many numbers as the image's size asks for, from generators of their own that have this key. So another
+    From `generator` comes one number for each choice, whatever the recipe says, and a key. Displacements, strokes and
+    noise take as many numbers as the image's size asks for, from generators of their own that have this key. So another
     value of one entry changes its own effect alone, and never the images that follow.
 
     Parameters
@@ -61,6 +64,8 @@ def augment(
         stretch = 1 + _either_way(recipe.scale, draws.scale)
     if stretch != 1 or recipe.shear or recipe.shift or recipe.elastic:
         image = _warp(image, recipe, stretch, draws, key)
+    if recipe.strokes:
+        image = _draw_strokes(image, recipe.strokes, _own_numbers(key, _STROKES))
     if draws.stroke < recipe.erosion:
         image = _blend(image, cv2.dilate(image, _STROKE_EDGE), draws.stroke_share)
     elif draws.stroke >= 1 - recipe.dilation:
@@ -118,6 +123,22 @@ def _paper(image: np.ndarray) -> List[int]:
     place = int(_PAPER_QUANTILE * height * width)
     paper: List[int] = np.partition(image.reshape(height * width, -1), place, axis=0)[place].tolist()
     return paper
+
+
+def _draw_strokes(image: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
+    height, width = image.shape[:2]
+    pixels = image.reshape(height * width, -1)
+    ink: List[int] = pixels[pixels.sum(axis=1).argmin()].tolist()
+    along = np.linspace(0, 1, _CURVE)[:, None]
+    weights = np.hstack([(1 - along) ** 2, 2 * along * (1 - along), along**2])  # Bernstein's, of quadratic curves
+    image = image.copy()
+    for _ in range(int(generator.integers(most + 1))):
+        places = np.sort(generator.random((3, 2)), axis=0)  # from left to right
+        places[:, 1] = generator.random(3)
+        curve = np.rint(weights @ places * (width, height) * (1 << _SUBPIXELS)).astype(np.int32)
+        thickness = 1 + int(generator.integers(max(1, height // _WIDEST)))
+        cv2.polylines(image, [curve], False, ink, thickness, cv2.LINE_AA, _SUBPIXELS)
+    return image
 
 
 def _blend(image: np.ndarray, other: np.ndarray, draw: float) -> np.ndarray:

@@ -22,39 +22,35 @@ _LEAST_HEIGHT = 16
 _STEPS_A_CHARACTER = 5
 _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
 _FEW = 0.01  # labels that may lack room
-MODEL = "captcha-alphanumeric"
-_KNOWN = frozenset(string.ascii_letters + string.digits)  # nearly all, in one case or the other
-_MOST_KNOWN = 0.9
-_LEAST_HEIGHT_OF_MODEL = 32
-_STRIDE_OF_MODEL = 2
 _EPOCHS = {"model": 80.0, "captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
 _UPDATES = 50  # of an epoch, at least, unless batches become too small
 _BATCH_SIZES = (32, 16, 8)
-_CHANGES: Dict[str, Dict[str, object]] = {
-    "model": {
-        "augmentation.scale": 0.2,
-        "augmentation.shear": 0.3,
-        "augmentation.blur": 0.7,
-        "augmentation.erosion": 0.2,
-        "augmentation.dilation": 0.2,
-        "augmentation.noise": 8.0,
-        "network.dropout": 0.3,
-        "training.warmup": 1.0,
-    },
-    "captcha": {
-        "augmentation.scale": 0.1,
-        "augmentation.shear": 0.1,
-        "augmentation.shift": 2.0,
-        "augmentation.elastic": 1.0,
-        "augmentation.blur": 0.5,
-        "augmentation.noise": 5.0,
-        "network.dropout": 0.3,
-        "training.warmup": 1.0,
-    },
-    "text-line": {},
+_MODERATE: Dict[str, object] = {
+    "augmentation.scale": 0.1,
+    "augmentation.shear": 0.1,
+    "augmentation.shift": 2.0,
+    "augmentation.elastic": 1.0,
+    "augmentation.blur": 0.5,
+    "augmentation.noise": 5.0,
 }
-_MODEL_SHIFT, _MODEL_ELASTIC = 1 / 12, 1 / 16  # of the height
+_STRONG: Dict[str, object] = {
+    "augmentation.scale": 0.2,
+    "augmentation.shear": 0.3,
+    "augmentation.blur": 0.7,
+    "augmentation.erosion": 0.2,
+    "augmentation.dilation": 0.2,
+    "augmentation.noise": 8.0,
+}
+_STRONG_SHIFT, _STRONG_ELASTIC = 1 / 12, 1 / 16  # of the image's height
+
+MODEL = "captcha-alphanumeric"
+"""The network to begin with where labels are of letters and digits: it knows nearly all, in one case at least."""
+
+_KNOWN = frozenset(string.ascii_letters + string.digits)
+_MOST_KNOWN = 0.9  # of the characters
+_LEAST_HEIGHT_OF_MODEL = 32
+_STRIDE_OF_MODEL = 2
 
 
 class Facts(NamedTuple):
@@ -126,10 +122,8 @@ def find_recipe(facts: Facts) -> Found:
         "training.batch_size": batch_size,
         "training.epochs": epochs,
         "training.learning_rate": preset.training.learning_rate * batch_size / preset.training.batch_size,
-        **_CHANGES[kind],
+        **_changes(kind, height),
     }
-    if model:
-        settings.update({"augmentation.shift": height * _MODEL_SHIFT, "augmentation.elastic": height * _MODEL_ELASTIC})
     recipe = override(preset, settings)
     return Found(
         recipe,
@@ -137,6 +131,17 @@ def find_recipe(facts: Facts) -> Found:
         _reasons_of_images(recipe, narrow, wide, widths, _longest(facts.lengths)),
         _reasons(recipe, len(facts.lengths)),
     )
+
+
+def _changes(kind: str, height: int) -> Dict[str, object]:
+    """Return what keeps a network from knowing few images of one size by heart."""
+    if kind == "text-line":
+        return {}
+    augmentation = _MODERATE
+    if kind == "model":
+        sizes = {"augmentation.shift": height * _STRONG_SHIFT, "augmentation.elastic": height * _STRONG_ELASTIC}
+        augmentation = {**_STRONG, **sizes}
+    return {**augmentation, "network.dropout": 0.3, "training.warmup": 1.0}
 
 
 def _knows(characters: str) -> bool:
