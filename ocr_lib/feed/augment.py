@@ -11,10 +11,10 @@ _PAPER_QUANTILE = 0.75  # the median of the lighter half: paper even where bold 
 _GRID_ROWS = 4  # cells of 8 pixels in 32: as smooth as Simard's fields, relative to the letters
 _STROKE_EDGE = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _STROKE_SHARES = 0.2, 0.6  # the cross takes or adds a pixel on both sides: as a whole it would efface hairlines
-_CURVE = 16  # points of a stroke
-_WIDEST = 16  # times as high as the thickest stroke is the image
+_POINTS = 16  # of a curve
+_THICKEST = 16  # times as high as the thickest curve is the image
 _SUBPIXELS = 4  # bits
-_ELASTIC, _NOISE, _STROKES = range(3)
+_ELASTIC, _NOISE, _CURVES = range(3)
 
 
 class _Draws(NamedTuple):
@@ -35,9 +35,9 @@ class _Draws(NamedTuple):
 def augment(
     image: np.ndarray, recipe: AugmentationRecipe, generator: np.random.Generator, stretch: Optional[float] = None
 ) -> np.ndarray:
-    """Change a training image at random: geometry, strokes across it, their width, sharpness, contrast and noise.
+    """Change a training image at random: geometry, curves across it, stroke width, sharpness, contrast, noise.
 
-    From `generator` comes one number for each choice, whatever the recipe says, and a key. Displacements, strokes and
+    From `generator` comes one number for each choice, whatever the recipe says, and a key. Displacements, curves and
     noise take as many numbers as the image's size asks for, from generators of their own that have this key. So another
     value of one entry changes its own effect alone, and never the images that follow.
 
@@ -64,8 +64,8 @@ def augment(
         stretch = 1 + _either_way(recipe.scale, draws.scale)
     if stretch != 1 or recipe.shear or recipe.shift or recipe.elastic:
         image = _warp(image, recipe, stretch, draws, key)
-    if recipe.strokes:
-        image = _draw_strokes(image, recipe.strokes, _own_numbers(key, _STROKES))
+    if recipe.curves:
+        image = _draw_curves(image, recipe.curves, _own_numbers(key, _CURVES))
     if draws.stroke < recipe.erosion:
         image = _blend(image, cv2.dilate(image, _STROKE_EDGE), draws.stroke_share)
     elif draws.stroke >= 1 - recipe.dilation:
@@ -125,18 +125,18 @@ def _paper(image: np.ndarray) -> List[int]:
     return paper
 
 
-def _draw_strokes(image: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
+def _draw_curves(image: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
     height, width = image.shape[:2]
     pixels = image.reshape(height * width, -1)
     ink: List[int] = pixels[pixels.sum(axis=1).argmin()].tolist()
-    along = np.linspace(0, 1, _CURVE)[:, None]
+    along = np.linspace(0, 1, _POINTS)[:, None]
     weights = np.hstack([(1 - along) ** 2, 2 * along * (1 - along), along**2])  # Bernstein's, of quadratic curves
     image = image.copy()
     for _ in range(int(generator.integers(most + 1))):
         places = np.sort(generator.random((3, 2)), axis=0)  # from left to right
         places[:, 1] = generator.random(3)
         curve = np.rint(weights @ places * (width, height) * (1 << _SUBPIXELS)).astype(np.int32)
-        thickness = 1 + int(generator.integers(max(1, height // _WIDEST)))
+        thickness = 1 + int(generator.integers(max(1, height // _THICKEST)))
         cv2.polylines(image, [curve], False, ink, thickness, cv2.LINE_AA, _SUBPIXELS)
     return image
 

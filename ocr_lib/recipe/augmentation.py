@@ -19,8 +19,8 @@ class AugmentationRecipe(Part, frozen=True):
         Pixels up or down.
     elastic : float
         Pixels by which parts of the image are displaced, smoothly (Simard et al. 2003).
-    strokes : int
-        Most strokes that are drawn across the image in the colour of its ink, as captchas have them.
+    curves : int
+        Most curves that are drawn across the image in the colour of its ink, as captchas have them.
     blur : float
         Standard deviation in pixels of a Gaussian.
     erosion, dilation : float
@@ -35,7 +35,7 @@ class AugmentationRecipe(Part, frozen=True):
     shear: NonNegative = 0.0
     shift: NonNegative = 0.0
     elastic: NonNegative = 0.0
-    strokes: Natural = 0
+    curves: Natural = 0
     blur: NonNegative = 0.0
     erosion: Fraction = 0.0
     dilation: Fraction = 0.0

@@ -120,6 +120,39 @@ class TestStrokes:
         assert lightest - INK >= 0.35 * (PAPER - INK)
 
 
+class TestCurves:
+    def test_are_of_the_ink_and_leave_the_rest(self):
+        image = printed()
+        for seed in range(20):
+            changed = augmented(image, seed, curves=3)
+            assert changed.min() >= image.min() and np.all(changed <= image)
+            assert np.mean(changed != image) < 0.5
+            np.testing.assert_array_equal(image, printed())
+
+    def test_are_as_many_as_allowed_or_fewer(self):
+        drawn = [np.any(augmented(block(), seed, curves=1) != block()) for seed in range(400)]
+        assert np.mean(drawn) == pytest.approx(0.5, abs=4 * 0.5 / 400**0.5)
+        masses = [[ink(augmented(block(), seed, curves=most)).sum() for seed in range(60)] for most in (1, 4)]
+        assert np.mean(masses[1]) > 1.5 * np.mean(masses[0]) > 1.5 * ink(block()).sum()
+
+    def test_are_thicker_in_higher_images(self):
+        def thickest(height):
+            image = blank(height, 200)
+            image[:2, :2] = INK
+            columns = (augmented(image, seed, curves=1)[4:, 100] < PAPER - 40 for seed in range(60))
+            return max(column.sum() for column in columns)
+
+        assert thickest(96) > thickest(16)
+
+    def test_have_the_colour_of_the_ink(self):
+        image = np.full((40, 120, 3), (200, 220, 240), np.uint8)
+        image[10:20, 10:20] = (10, 20, 120)
+        images = (augmented(image, seed, curves=1) for seed in range(20))
+        changed = next(each for each in images if not np.array_equal(each, image))
+        differs = np.any(changed != image, axis=2)
+        assert np.abs(changed[differs].astype(int) - (10, 20, 120)).max(axis=1).min() < 20  # all along it is smoothed
+
+
 class TestGreys:
     def test_blur(self):
         image = blank()
