@@ -115,7 +115,8 @@ def inspect(
     validation = None if val_data is None else Path(val_data)
     options = DiskOptions(Path(path), validation, format, held_out, 1.0, label_pattern, split)
     seen = look(options, start.recipe, None if start.make_alphabet else start.recipe.text.alphabet, num_proc, 0)
-    start = start.finished(seen.facts)
+    facts = seen.facts()
+    start = start.finished(lambda: facts)
     found = override(start.recipe, {"text.direction": seen.direction})
     subsets = [fitting(survey, Preparation.of(found)) for survey in (seen.train, seen.validation)]
     left_out = [

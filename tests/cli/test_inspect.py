@@ -117,6 +117,14 @@ def test_what_is_wrong_is_said_in_one_line(capfd, tmp_path, monkeypatch, argumen
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("options", [[], ["--preset", "captcha"]])
+def test_images_of_which_none_can_be_read(capfd, tmp_path, options):
+    for number in range(3):
+        (tmp_path / f"ab_{number}.png").write_text("hello")
+    code, told, errors = run_lines(capfd, main, tmp_path, "--quiet", *options)
+    assert code == 1 and told == [] and "no image can be read; the first: " in errors[-1]
+
+
 def test_no_mxnet_is_needed(folder):
     without = "import sys; sys.modules['mxnet'] = None; from ocr_lib.cli.inspect import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", without, str(folder), "--json"]
