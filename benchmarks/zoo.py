@@ -9,16 +9,17 @@ from font/. Exact match and CER are those of 2,000 images that the `captcha` pac
 import json
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from shutil import copy
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import captcha
 from captcha.image import ImageCaptcha
-from report import FONTS, make_parser
+from report import FONTS, ROOT, make_parser
 
 import ocr_lib
 from ocr_lib.files import write_atomic
@@ -45,6 +46,20 @@ def take_fonts(packages: Dict[str, List[str]], to: Path) -> List[Path]:
             subprocess.run(["dpkg-deb", "-x", str(archive), folder], check=True)
             taken += [Path(copy(min(Path(folder).rglob(name)), to)) for name in names]
     return taken
+
+
+def train_on_drawn(
+    prefix: Path, recipe: "ocr_lib.Recipe", card: Dict[str, Any], fonts: Path, cpus: Optional[int]
+) -> None:
+    """Train on captchas that are drawn once, to be changed by augmentation, from another model on."""
+    drawn, text = card["drawn"], recipe.text
+    with tempfile.TemporaryDirectory() as folder:
+        images = Path(folder, "drawn")
+        options = [f"--count={drawn['count']}", f"--seed={drawn['seed']}", f"--out={images}", "--format=rec"]
+        options += [f"--alphabet={text.alphabet}", f"--digits={text.min_length}-{text.max_length}"]
+        subprocess.run([sys.executable, str(ROOT / "captcha_generator.py"), str(fonts), *options], check=True)
+        begun = {"pretrained": card["begins_with"], "held_out": drawn["held_out"], "cpus": cpus}
+        ocr_lib.train(prefix, recipe, train_data=images, **begun)
 
 
 def measure(reader: "ocr_lib.Predictor", recipe: "ocr_lib.Recipe", fonts: List[Path]) -> Dict[str, Any]:
@@ -100,7 +115,10 @@ def main() -> None:
         prefix = args.checkpoint or Path(folder, args.name)
         if not args.checkpoint:
             began = time.monotonic()
-            ocr_lib.train(prefix, recipe, seen, cpus=args.cpu)
+            if "begins_with" in card:
+                train_on_drawn(prefix, recipe, card, seen, args.cpu)
+            else:
+                ocr_lib.train(prefix, recipe, seen, cpus=args.cpu)
             card["training_seconds"] = round(time.monotonic() - began)
         ocr_lib.export(prefix, model, samples=seen, int8=True, license=LICENSE, overwrite=True)
         card["bytes"] = model.stat().st_size

@@ -107,10 +107,10 @@ class Inspection(NamedTuple):
             logger.warning("%s%s", finding.message[0].upper(), finding.message[1:])
 
     def _counts(self, most: int) -> str:
-        shown = list(self.characters.items())
-        if len(shown) <= most:
-            return _counted(shown)
-        frequent = sorted(shown, key=lambda pair: -pair[1])
+        counts = list(self.characters.items())
+        if len(counts) <= most:
+            return _counted(counts)
+        frequent = sorted(counts, key=lambda pair: -pair[1])
         return f"{_counted(frequent[: most // 2])} ... {_counted(frequent[-(most - most // 2) :])}"
 
 

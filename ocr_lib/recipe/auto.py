@@ -44,7 +44,7 @@ _STRONG: Dict[str, object] = {
 }
 _STRONG_SHIFT, _STRONG_ELASTIC = 1 / 12, 1 / 16  # of the image's height
 
-MODEL = "captcha-alphanumeric"
+MODEL = "captcha-distorted"
 """The network to begin with where labels are of letters and digits: it knows nearly all, in one case at least."""
 
 _KNOWN = frozenset(string.ascii_letters + string.digits)

@@ -123,7 +123,7 @@ class TestRetrain:
     def test_8_bits(self, refused, quantized):
         assert "is of 8 bits already: take the checkpoint that it was made from" in refused(f"--pretrained={quantized}")
 
-    @pytest.mark.parametrize("setting", ["network.hidden=64", "image.width=80", "network.layers=3"])
+    @pytest.mark.parametrize("setting", ["network.hidden=64", "image.resize=bilinear", "network.layers=3"])
     def test_another_network(self, refused, digits, setting):
         line = refused(f"--pretrained={digits}", f"--set={setting}")
         assert f"--set {setting} is not what {digits} was trained with" in line

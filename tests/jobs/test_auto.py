@@ -11,7 +11,7 @@ from ocr_lib.net.manifest import read_manifest, read_recipe
 from ocr_lib.zoo.recipes import model_recipe
 
 ROOT = Path(__file__).parents[2]
-MODEL = "captcha-alphanumeric"
+MODEL = "captcha-distorted"
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ class TestModel:
     @pytest.mark.parametrize("characters", ["0123456789", "abcXYZ9", "O0lI1", "abcdefghijklmnopqrstuvwxyz-"])
     def test_of_letters_and_digits(self, characters):
         begun = find_recipe(facts(900, 24, 72, 4, characters=characters))
-        assert begun.model == "captcha-alphanumeric"
+        assert begun.model == "captcha-distorted"
         network = model_recipe(begun.model).network
         assert begun.recipe.network == msgspec.structs.replace(network, dropout=begun.recipe.network.dropout)
         assert begun.recipe.image.height >= 32  # its letters are larger

@@ -21,7 +21,8 @@ from ocr_lib.zoo.models import FOLDER, model_names, model_path
 
 ROOT = Path(__file__).parents[2]
 FONT = ROOT / "font" / "Ubuntu-M.ttf"
-NAMES = ["captcha-alphanumeric", "captcha-digits"]
+LEAST = {"captcha-alphanumeric": 0.9, "captcha-digits": 0.9, "captcha-distorted": 0.7}
+"""The models, and what they are to read at least."""
 
 
 def captchas(alphabet, count=30, length=4, seed=5):
@@ -34,23 +35,23 @@ def captchas(alphabet, count=30, length=4, seed=5):
 
 
 def test_their_names():
-    assert model_names() == NAMES
+    assert model_names() == sorted(LEAST)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LEAST)
 class TestModel:
     def test_reads(self, name):
         predictor = Predictor(name)
         texts, images = captchas(predictor.alphabet.characters)
         right = sum(a == b.text for a, b in zip(texts, predictor.predict(images)))
-        assert right >= 0.9 * len(texts)
+        assert right >= LEAST[name] * len(texts)
 
     def test_reads_images_of_other_sizes(self, name):
         predictor = ocr_lib.load(name)
         texts, images = captchas(predictor.alphabet.characters)
         doubled = [image.repeat(2, 0).repeat(2, 1) for image in images]
         right = sum(a == b.text for a, b in zip(texts, predictor.predict(doubled)))
-        assert right >= 0.9 * len(texts)
+        assert right >= LEAST[name] * len(texts)
 
     def test_is_small_and_has_a_card(self, name):
         path = model_path(name)
@@ -58,7 +59,7 @@ class TestModel:
         assert path.stat().st_size == card["bytes"] < 400_000
         assert card["license"] == Predictor(name).metadata.license == "Apache-2.0"
         assert card["figures"]["images"] == 2000
-        assert card["figures"]["exact_match"] > 0.9
+        assert card["figures"]["exact_match"] > LEAST[name]
         trained, held_out = (
             {f for names in card["fonts"][kind].values() for f in names} for kind in ("debian", "held_out")
         )
@@ -89,7 +90,7 @@ def test_another_name_is_answered_with_those_that_there_are(name, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     if name:
         with pytest.raises(
-            OCRError, match=f"^{name}: no such file, nor one of the models captcha-alph.*, captcha-digits$"
+            OCRError, match=f"^{name}: no such file, nor one of the models captcha-alph.*, captcha-distorted$"
         ):
             Predictor(name)
     with pytest.raises(OCRError):
@@ -116,7 +117,7 @@ class TestTraining:
         monkeypatch.chdir(tmp_path)
         return tmp_path
 
-    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("name", LEAST)
     def test_begins_with_one(self, name, folder, caplog):
         caplog.set_level(logging.INFO, "ocr_lib")
         ocr_lib.train("new", fonts=FONT, pretrained=name, num_proc=1, cpus=1, dry_run=True, quiet=True)
