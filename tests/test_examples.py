@@ -103,6 +103,7 @@ def test_train_and_deploy_is_short():
     assert len(ast.parse((EXAMPLES / "train_and_deploy.py").read_text()).body[1:]) <= 6
 
 
+@pytest.mark.slow
 def test_own_images(folder):
     for name, count, seed in ("images", 300, 1), ("more", 50, 2):
         options = [f"--count={count}", f"--out={folder / name}", f"--seed={seed}", "--digits=2", "--alphabet=47"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,9 @@ def shared_process():
         yield train
 
 
+_LOGGED = re.compile(r"\d\d:\d\d:\d\d,\d{3} ")
+
+
 def one_thread(*arguments):
     return ["--cpu", "1", "--num_proc", "1", *map(str, arguments)]
 
@@ -56,6 +60,6 @@ def refused(result):
     """Return the one line that a run ended with before it trained."""
     assert result.returncode != 0
     assert "Traceback" not in result.stderr
-    (line,) = (line for line in result.stderr.splitlines() if " Recipe captcha on " not in line)
+    (line,) = (line for line in result.stderr.splitlines() if not _LOGGED.match(line))
     assert "error: " in line and "unexpected" not in line
     return line

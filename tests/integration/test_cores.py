@@ -49,7 +49,8 @@ def test_killed_processes_cost_only_time(undisturbed, tmp_path):
     assert hashes(prefix) == undisturbed
 
 
-@pytest.mark.parametrize("first, then", [(2, 1), pytest.param(1, 4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("first, then", [(2, 1), (1, 4)])
 def test_a_run_that_is_killed_goes_on_on_other_cores(undisturbed, tmp_path, first, then):
     prefix = tmp_path / "ocr"
     with begun(on(first, prefix)) as process:

@@ -79,6 +79,7 @@ def test_two_workers_train_what_one_process_trains(together, alone):
     assert all(line.startswith(("[worker ", "[server ", "[scheduler] ")) for line in result.stderr.splitlines())
 
 
+@pytest.mark.slow
 def test_the_first_alone_writes_and_needs_the_files_to_go_on(together, alone):
     folder, _ = together
     assert not list((folder / "1").iterdir())

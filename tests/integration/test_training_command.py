@@ -76,7 +76,8 @@ def test_killed_amidst_an_epoch_and_resumed_is_as_undisturbed(undisturbed, tmp_p
     assert not list(tmp_path.glob(".*.tmp"))
 
 
-@pytest.mark.parametrize("moment", [0, *(pytest.param(moment, marks=pytest.mark.slow) for moment in range(1, 12))])
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", range(12))
 def test_killed_again_and_again_at_any_moment(undisturbed, tmp_path, moment):
     prefix = tmp_path / "ocr"
     with begun(command(prefix)):
@@ -129,6 +130,7 @@ def test_killed_workers_cost_only_time(undisturbed, tmp_path):
     assert hashes(prefix) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_run_is_not_overwritten_unasked(undisturbed, tmp_path):
     prefix = tmp_path / "ocr"
     short = (("training.epochs", 1),)

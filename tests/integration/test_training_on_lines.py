@@ -32,11 +32,12 @@ SETTINGS = {
 }
 
 
-def draw(text):
-    """Draw a line, dark on light, as wide as it needs."""
+def draw(text, number=0):
+    """Draw a line, dark on light, as wide as it needs; each number has greys of its own."""
+    paper, ink = 255 - number % 32, 20 + number // 32
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.7, 2)
-    image = np.full((24, width + 8), 240, np.uint8)
-    return cv2.putText(image, text, (4, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 20, 2)
+    image = np.full((24, width + 8), paper, np.uint8)
+    return cv2.putText(image, text, (4, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.7, ink, 2)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def lines(tmp_path_factory):
     generator = np.random.default_rng(1)
     for index in range(COUNT):
         text = "".join(generator.choice(list("abc"), generator.integers(1, 13)))
-        cv2.imwrite(str(folder / f"{index:03}.png"), draw(text))
+        cv2.imwrite(str(folder / f"{index:03}.png"), draw(text, index))
         (folder / f"{index:03}.gt.txt").write_text(text)
     cv2.imwrite(str(folder / "long.png"), draw("a"))
     (folder / "long.gt.txt").write_text("abcabc")
