@@ -83,9 +83,9 @@ def table(title: str, heads: Iterable[Tuple[str, str]], rows: Iterable[Iterable[
     rows : iterable of iterable of str
         Cells, each an element.
     """
-    head = "".join(f'<th scope="col" class="{kind}">{name}</th>' if name else "<td></td>" for name, kind in heads)
+    titles = "".join(f'<th scope="col" class="{kind}">{name}</th>' if name else "<td></td>" for name, kind in heads)
     body = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    return f"<h2>{title}</h2>\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    return f"<h2>{title}</h2>\n<table>\n<thead><tr>{titles}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 def head(text: str) -> str:

@@ -38,7 +38,7 @@ class Subset(NamedTuple):
 
     def texts(self) -> List[str]:
         """Return what the samples say."""
-        return [self.dataset.item(index).text for index in self.indices]
+        return self.dataset.texts(self.indices)
 
     def digest(self) -> str:
         """Return the SHA-256 of names and texts."""

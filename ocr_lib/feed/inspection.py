@@ -59,6 +59,11 @@ class Finding(NamedTuple):
     message: str
     samples: List[Sample]
 
+    @property
+    def sentence(self) -> str:
+        """The message with a capital first."""
+        return self.message[0].upper() + self.message[1:]
+
 
 class Inspection(NamedTuple):
     """What there is to know of the samples of a run.
@@ -104,7 +109,7 @@ class Inspection(NamedTuple):
         for line in self.overview():
             logger.info("%s", line)
         for finding in self.findings:
-            logger.warning("%s%s", finding.message[0].upper(), finding.message[1:])
+            logger.warning("%s", finding.sentence)
 
     def _counts(self, most: int) -> str:
         counts = list(self.characters.items())
@@ -122,6 +127,8 @@ class _Samples:
         self.texts = [text for survey in self.surveys for text in survey.texts()]
         self.columns = np.concatenate([survey.columns for survey in self.surveys])
         self.num_train = len(seen.train.indices)
+        self.characters = Counter("".join(self.texts))
+        self.same_images = list(self._same_images())
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -139,7 +146,7 @@ class _Samples:
         """Return a few samples from the first to the last."""
         return [self[int(place)] for place in np.unique(np.linspace(0, len(self) - 1, _EXAMPLES).astype(int))]
 
-    def same_images(self) -> Iterator[List[int]]:
+    def _same_images(self) -> Iterator[List[int]]:
         """Yield the places of images that are the same, for each that is there more than once."""
         digests = self.columns["digest"]
         order = np.argsort(digests, kind="stable")
@@ -159,7 +166,6 @@ def inspect(seen: Seen, recipe: Recipe) -> Inspection:
         They are to be trained with.
     """
     samples = _Samples(seen)
-    characters = Counter("".join(samples.texts))
     sizes = Counter(zip(samples.columns["width"].tolist(), samples.columns["height"].tolist()))
     found = [find(samples) for find in (_two_labels, _shared, _odd_labels, _invisible, _either_case, _rare, _copies)]
     if recipe.image.channels == 1:
@@ -171,14 +177,14 @@ def inspect(seen: Seen, recipe: Recipe) -> Inspection:
     return Inspection(
         dict(sizes),
         dict(sorted(Counter(map(len, samples.texts)).items())),
-        dict(sorted(characters.items())),
+        dict(sorted(samples.characters.items())),
         samples.spread(),
         [finding for findings in found for finding in findings],
     )
 
 
 def _two_labels(samples: _Samples) -> List[Finding]:
-    places = [group for group in samples.same_images() if len({samples.texts[place] for place in group}) > 1]
+    places = [group for group in samples.same_images if len({samples.texts[place] for place in group}) > 1]
     if not places:
         return []
     first, second = (samples[place] for place in _differing(samples, places[0]))
@@ -196,7 +202,7 @@ def _differing(samples: _Samples, group: List[int]) -> Tuple[int, int]:
 def _shared(samples: _Samples) -> List[Finding]:
     places = [
         place
-        for group in samples.same_images()
+        for group in samples.same_images
         if group[0] < samples.num_train  # places are in order
         for place in group
         if place >= samples.num_train
@@ -210,7 +216,7 @@ def _shared(samples: _Samples) -> List[Finding]:
 
 def _copies(samples: _Samples) -> List[Finding]:
     places: List[int] = []
-    for group in samples.same_images():
+    for group in samples.same_images:
         seen: Set[str] = set()
         for place in group:
             if samples.texts[place] in seen and (place < samples.num_train) == (group[0] < samples.num_train):
@@ -295,7 +301,7 @@ def _either_case(samples: _Samples) -> List[Finding]:
 
 
 def _rare(samples: _Samples) -> List[Finding]:
-    counts = Counter("".join(samples.texts))
+    counts = samples.characters
     rare = sorted((character for character in counts if counts[character] < RARE), key=lambda c: (counts[c], c))
     if not rare:
         return []

@@ -28,7 +28,7 @@ def inspection_page(inspection: Inspection, title: str, left_out: Sequence[str],
     sizes = sorted(inspection.sizes.items(), key=lambda pair: -pair[1])
     sections = [
         _lines(f"Left out ({len(left_out):,})", left_out),
-        *(_pictures(finding.kind.capitalize(), finding.samples, finding.message) for finding in inspection.findings),
+        *(_pictures(finding.kind.capitalize(), finding.samples, finding.sentence) for finding in inspection.findings),
         _lines("Recipe", reasons),
         _pictures("Samples", inspection.examples),
         _counts("Lengths", "characters", {str(length): count for length, count in inspection.lengths.items()}),
@@ -51,8 +51,8 @@ def _more(count: int, what: str) -> str:
     return f"<p>and {count:,} other {what}</p>" if count > 0 else ""
 
 
-def _pictures(title: str, samples: Iterable[Sample], message: str = "") -> str:
-    said = f"<p>{escape(message[0].upper() + message[1:])}</p>\n" if message else ""
+def _pictures(title: str, samples: Iterable[Sample], sentence: str = "") -> str:
+    said = f"<p>{escape(sentence)}</p>\n" if sentence else ""
     figures = "\n".join(map(_figure, samples))
     return f'<h2>{escape(title)}</h2>\n{said}<div class="samples">\n{figures}\n</div>'
 

@@ -62,7 +62,7 @@ class Survey(NamedTuple):
 
     def texts(self) -> List[str]:
         """Return what the samples say."""
-        return [self.dataset.item(index).text for index in self.indices.tolist()]
+        return self.dataset.texts(self.indices.tolist())
 
     def parted(self, is_in: np.ndarray) -> Tuple["Survey", "Survey"]:
         """Return what is seen of the samples of which that is true, with the faults, and of the others."""

@@ -4,7 +4,7 @@ import os
 import unicodedata
 from abc import ABC, abstractmethod
 from array import array
-from typing import List, NamedTuple, Tuple
+from typing import Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Dataset(ABC):
     @abstractmethod
     def item(self, index: int) -> Item:
         """Return the name and the text of an image."""
+
+    def texts(self, indices: Iterable[int]) -> List[str]:
+        """Return the texts of some images."""
+        return [self.item(index).text for index in indices]
 
     @abstractmethod
     def where(self, index: int) -> str:
