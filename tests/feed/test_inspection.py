@@ -89,6 +89,10 @@ class TestSameImages:
         assert messages["in both sets"] == f"{told}: figures will look better than they are"
         assert [sample.dataset.item(sample.number).name for sample in samples["in both sets"]] == ["001.png", "004.png"]
 
+    def test_twice_in_validation_data_alone_are_no_matter_of_training(self, tmp_path):
+        folder, other = write(tmp_path / "t", TEXTS), write(tmp_path / "v", TEXTS[:5], [50, 51, 52, 53, 50])
+        assert "in both sets" not in found(folder, other)[0]
+
     def test_that_were_held_out_are_not_validated_on(self, tmp_path):
         folder = write(tmp_path, TEXTS, [number % 12 for number in range(20)])
         recipe = toy_recipe()
