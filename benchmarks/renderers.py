@@ -18,7 +18,8 @@ from accuracy import render
 from report import FONTS, Row, make_parser, show, train_command
 
 from ocr_lib.draw.fonts import Font, find_fonts
-from ocr_lib.feed.source import draw_texts, make_renderer, sample_draws
+from ocr_lib.feed.source import make_renderer, sample_draws
+from ocr_lib.feed.texts import draw_texts
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
 from ocr_lib.recipe.recipe import Recipe

@@ -52,6 +52,22 @@ def visual(text: str) -> str:
     return "".join(mirrored.get(text[place], text[place]) if levels[place] % 2 else text[place] for place in places)
 
 
+def runs(text: str) -> List[Tuple[str, bool]]:
+    """Part a text as it stands, from left to right.
+
+    Returns
+    -------
+    list of (str, bool)
+        What is written in one direction, in the order in which it is read, and whether that is from right to left.
+    """
+    if not has_right_to_left(text):
+        return [(text, False)]
+    levels = _levels(text)
+    starts = [0, *(i for i in range(1, len(text)) if levels[i] != levels[i - 1])]
+    parts = list(zip(starts, [*starts[1:], len(text)]))
+    return [(text[start:end], levels[start] % 2 == 1) for start, end in _reordered(parts, levels)]
+
+
 @lru_cache(_REMEMBERED)
 def logical(text: str) -> str:
     """Return what stands from left to right in the order in which it is read.

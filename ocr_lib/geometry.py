@@ -29,9 +29,8 @@ def shrunk(size: N, layers: Sequence[Shrinkage]) -> N:
     return size
 
 
-def least_size(layers: Sequence[Shrinkage]) -> int:
-    """Return the smallest size of which something is left."""
-    size = 1
+def least_size(layers: Sequence[Shrinkage], size: int = 1) -> int:
+    """Return the smallest size of which so much is left."""
     for lost, pool in reversed(layers):
         size = size * pool + lost
     return size

@@ -17,7 +17,8 @@ from ocr_lib.cli.signature import is_signed, signed
 from ocr_lib.cv import cv2
 from ocr_lib.draw.fonts import Font, find_fonts
 from ocr_lib.errors import OCRError
-from ocr_lib.feed.source import draw_texts, make_renderer, renderer_modules, sample_draws
+from ocr_lib.feed.source import make_renderer, renderer_modules, sample_draws
+from ocr_lib.feed.texts import draw_texts
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import check_free, sha256, write_atomic
 from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe

@@ -20,7 +20,7 @@ from ocr_lib.recipe.captcha import RENDERERS
 from ocr_lib.recipe.settings import parse_setting, preset_names
 from ocr_lib.sets.alphabets import find_alphabet
 from ocr_lib.training.exchange import GRADIENT_COMPRESSIONS, KV_STORES
-from ocr_lib.training.start import ALPHABET, DEFAULT_PRESET, POLICIES
+from ocr_lib.training.start import ALPHABET, DEFAULT_PRESET, LINES_PRESET, POLICIES, WORDS_PRESET
 from ocr_lib.training.warm_start import ALPHABET_CHANGES
 from ocr_lib.zoo.models import model_names
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 # Options that the function takes under the same names.
 _PASSED_ON = (
-    "val_data held_out format max_problems label_pattern split resume overwrite pretrained pretrained_policy "
+    "texts val_data held_out format max_problems label_pattern split resume overwrite pretrained pretrained_policy "
     "alphabet_change kv_store gradient_compression target_accuracy time_budget export_on_end log_dir dry_run quiet"
 ).split()
 
@@ -39,6 +39,13 @@ def main(argv: Optional[List[str]] = None) -> int:
         "Train an LSTM-CTC recognizer on captchas that worker processes render from fonts, or on labelled images."
     )
     parser.add_argument("font_path", nargs="?", type=Path, help="a font file, or a folder of them")
+    parser.add_argument(
+        "--texts",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="render these in the fonts: a word on each line, or running text to cut lines out of",
+    )
     parser.add_argument("--train-data", type=Path, metavar="PATH", help="train on labelled images, not on fonts")
     parser.add_argument("--val-data", type=Path, metavar="PATH", help="labelled images to validate on")
     parser.add_argument(
@@ -92,13 +99,13 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
         help=f"{AUTO}, which finds a recipe from --train-data, {known}, or a recipe's JSON file (default: {AUTO} with "
-        f"--train-data, {DEFAULT_PRESET} with fonts)",
+        f"--train-data, {WORDS_PRESET} or {LINES_PRESET} with --texts, else {DEFAULT_PRESET})",
     )
     parser.add_argument(
         "--alphabet",
         metavar="NAME|FILE|CHARACTERS",
-        help=f"{', '.join(SETS)}, a text file with the characters, or these themselves (default: the labels', or the "
-        "preset's)",
+        help=f"{', '.join(SETS)}, a text file with the characters, or these themselves (default: that of labels or "
+        "texts, or the preset's)",
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipe, as in network.hidden=64"

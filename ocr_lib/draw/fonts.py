@@ -29,20 +29,28 @@ class Font(NamedTuple):
         The file.
     face : int, optional
         Which font of a collection; None for a file that is no collection.
+    instance : int, optional
+        Which of the named instances of a variable font; None for the font as it is without a choice.
     """
 
     path: Path
     face: Optional[int] = None
+    instance: Optional[int] = None
 
     @property
     def name(self) -> str:
-        """The file's name, and behind ``#`` the number of the face in a collection, from 0 on."""
-        return self.path.name if self.face is None else f"{self.path.name}#{self.face}"
+        """The file's name, ``#`` and the number of the face in a collection, ``@`` and that of the instance."""
+        return self.path.name + self._numbers
 
     @property
     def stem(self) -> str:
         """The name without the file's suffix."""
-        return self.path.stem if self.face is None else f"{self.path.stem}#{self.face}"
+        return self.path.stem + self._numbers
+
+    @property
+    def _numbers(self) -> str:
+        face = "" if self.face is None else f"#{self.face}"
+        return face if self.instance is None else f"{face}@{self.instance}"
 
     def __str__(self) -> str:
         return str(self.path.with_name(self.name))
@@ -72,7 +80,7 @@ def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Font]:
     OCRError
         Naming the font, if one is missing, unreadable or lacks a glyph, or if all draw characters alike.
     """
-    fonts = list(chain.from_iterable(map(_faces, _files(path))))
+    fonts = list(chain.from_iterable(map(faces, _files(path))))
     alike = {font: _drawn_alike(font, characters, sizes) for font in fonts}
     distinct = [font for font in fonts if not alike[font]]
     for font in fonts:
@@ -84,7 +92,7 @@ def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Font]:
 
 
 def _files(path: Path) -> List[Path]:
-    """Return the font files at a path; where that is the name of a face, a path that only `_faces` understands."""
+    """Return the font files at a path; where that is the name of a face, a path that only `faces` understands."""
     if path.is_dir():
         fonts = [p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
         if not fonts:
@@ -96,8 +104,14 @@ def _files(path: Path) -> List[Path]:
     return [path]
 
 
-def _faces(path: Path) -> List[Font]:
-    """Return the fonts in a file, of which a name with ``#`` means one."""
+def faces(path: Path) -> List[Font]:
+    """Return the fonts in a file, of which a name with ``#`` means one.
+
+    Raises
+    ------
+    OCRError
+        If the file can't be read, or has no such font.
+    """
     file, _, number = str(path).rpartition("#")
     if path.exists():
         count = _num_faces(path)
@@ -117,7 +131,7 @@ def _num_faces(path: Path) -> Optional[int]:
             file.seek(0)
             return int(readTTCHeader(file).numFonts)
     except Exception as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _drawn_alike(font: Font, characters: str, sizes: Sequence[int]) -> str:
@@ -132,7 +146,7 @@ def _drawn_alike(font: Font, characters: str, sizes: Sequence[int]) -> str:
         blank = [c for c in characters if not c.isspace() and any(f.getmask(c).getbbox() is None for f in drawn)]
         groups = [] if missing or blank else _alike(max(drawn, key=attrgetter("size")), characters)
     except Exception as error:  # a damaged font makes fontTools raise whatever its parser stumbles over
-        raise _unreadable(font, error) from error
+        raise unreadable(font, error) from error
     if missing or blank:
         raise OCRError(f"{font}: this font has no glyph for {', '.join(map(repr, missing or blank))}")
     told = ", ".join(" and ".join(map(repr, group)) for group in groups[:_TOLD])
@@ -154,5 +168,6 @@ def _alike(font: "ImageFont.FreeTypeFont", characters: str) -> List[List[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _unreadable(font: object, error: Exception) -> OCRError:
+def unreadable(font: object, error: Exception) -> OCRError:
+    """Return the error of a font that can't be read."""
     return OCRError(f"{font}: not a font that can be read ({type(error).__name__}: {error})")

@@ -1,14 +1,17 @@
 """Where the samples of a training run come from: fonts, or data sets on disk."""
 
+import hashlib
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from ocr_lib.direction import mirror_images
+from ocr_lib.direction import has_right_to_left, mirror_images
 from ocr_lib.draw.fonts import find_fonts
+from ocr_lib.draw.text.coverage import find_coverage
+from ocr_lib.draw.text.ground import find_pictures
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Bounds, even_bounds
 from ocr_lib.feed.data import Seen
@@ -17,11 +20,15 @@ from ocr_lib.feed.inspection import inspect
 from ocr_lib.feed.order import EpochOrder, validation_bounds
 from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
 from ocr_lib.feed.survey import Survey
+from ocr_lib.feed.text_source import TextSource, drawn_texts
+from ocr_lib.feed.texts import drawn_characters, source_characters
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import sha256
 from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
+from ocr_lib.recipe.sources import Corpus, Words
+from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.recognize.ctc import required_steps
 from ocr_lib.sets.dataset import tell_problems
 
@@ -46,7 +53,7 @@ class Plan(NamedTuple):
     fonts : dict of str to str
         SHA-256 of each font by its name.
     data : str
-        Digest of the data on disk; empty for fonts.
+        Digest of the data on disk, be they texts and fonts that texts are rendered in; empty for captchas.
     description : str
     bounds : callable
         Where the parts of an epoch's batches begin and end, see `ocr_lib.feed.batches.Bounds`.
@@ -69,34 +76,99 @@ class Plan(NamedTuple):
         return OrderedPool[Task, Batch](self.make_source, num_proc, self.modules, _NICENESS)
 
 
-def plan_fonts(recipe: Recipe, path: Union[str, Path]) -> Plan:
-    """Plan a run on captchas in the font at `path`, or in the fonts of that folder.
+def plan_fonts(recipe: Recipe, path: Union[str, Path], make_alphabet: Optional[Callable[[str], str]] = None) -> Plan:
+    """Plan a run on captchas, or rendered texts, in the font at `path`, or in the fonts of that folder.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    path : str or pathlib.Path
+    make_alphabet : callable, optional
+        From the characters of the recipe's sources of texts, if it has any, to the alphabet; the recipe's is kept when
+        left out.
 
     Raises
     ------
     OCRError
-        If there are no such fonts, the longest texts don't fit into the network's time steps, or it wants colours.
+        If there are no such fonts, the texts don't fit into the network's time steps, or there are none.
     """
+    recipe = override(recipe, {"text.alphabet": recipe.text.writing.alphabet(recipe.text.alphabet)})
+    if recipe.text.sources:
+        characters = source_characters(recipe.text)
+        if recipe.text.direction is None and has_right_to_left(characters):
+            recipe = override(recipe, {"text.direction": "rtl"})
+        recipe = _with_alphabet(recipe, characters, make_alphabet) if make_alphabet else recipe
+    plan = _plan_captchas if recipe.rendering is None else _plan_texts
+    return plan(recipe, Path(path))
+
+
+def _with_alphabet(recipe: Recipe, characters: str, make_alphabet: Callable[[str], str]) -> Recipe:
+    """Return a recipe with the alphabet of these characters, and of their mirror images where text may need these."""
+    if recipe.text.direction == "rtl":
+        characters += mirror_images(characters)
+    return override(recipe, {"text.alphabet": make_alphabet("".join(sorted(set(characters))))})
+
+
+def _plan_captchas(recipe: Recipe, path: Path) -> Plan:
     if recipe.image.channels != 1:
         raise OCRError(f"captchas are drawn in grey, and image.channels is {recipe.image.channels}: leave it at 1")
-    recipe = override(recipe, {"text.alphabet": recipe.text.writing.alphabet(recipe.text.alphabet)})
     if recipe.text.direction == "rtl":
         raise OCRError("text.direction rtl is that of labels: texts that are drawn stand from left to right")
     _check_room(recipe)
-    training = recipe.training
-    bounds = even_bounds(training.epoch_size, training.batch_size, training.parts)
-    fonts = find_fonts(Path(path), recipe.text.alphabet, recipe.captcha.font_sizes)
-    return Plan(
+    fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
+    return _drawn(
         recipe,
-        Path(path),
+        path,
         partial(CaptchaSource, recipe, fonts),
         renderer_modules(recipe.captcha),
         {font.name: sha256(font.path) for font in fonts},
-        "",
+        _digest(recipe.text, []),
         "fonts: " + ", ".join(font.stem for font in fonts),
-        lambda epoch: bounds,
-        even_bounds(training.validation_size, -(-training.batch_size // training.parts), 1),
     )
+
+
+def _plan_texts(recipe: Recipe, path: Path) -> Plan:
+    assert recipe.rendering is not None
+    folder = recipe.rendering.ground.pictures
+    pictures = [] if folder is None else find_pictures(Path(folder))
+    coverage = find_coverage(path, drawn_characters(recipe.text), recipe.text.case == "keep")
+    texts = drawn_texts(recipe, coverage)
+    for file, count in texts.left_out.items():
+        logger.warning("%s: left out %d words of other characters or lengths", file, count)
+    files = sorted({font.path for font in coverage.fonts})
+    sources = ", ".join(str(source.file) for source in recipe.text.sources if isinstance(source, (Words, Corpus)))
+    return _drawn(
+        recipe,
+        path,
+        partial(TextSource, recipe, coverage, pictures),
+        [TextSource.__module__],
+        {},
+        _digest(recipe.text, [*files, *pictures]),
+        f"texts{' of ' + sources if sources else ''} in {len(coverage.fonts)} fonts",
+    )
+
+
+def _digest(text: TextRecipe, files: Sequence[Path]) -> str:
+    """Return the SHA-256 of files and of those that texts are from; empty if there are none."""
+    sources = [Path(source.file) for source in text.sources if isinstance(source, (Words, Corpus))]
+    digests = [f"{file.name} {sha256(file)}\n" for file in [*sources, *files]]
+    return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+
+
+def _drawn(
+    recipe: Recipe,
+    path: Path,
+    make_source: Callable[[], Callable[[Task], Batch]],
+    modules: List[str],
+    fonts: Dict[str, str],
+    data: str,
+    description: str,
+) -> Plan:
+    """Return the plan of endless samples, which epochs and batches cut as the recipe says."""
+    training = recipe.training
+    bounds = even_bounds(training.epoch_size, training.batch_size, training.parts)
+    validation = even_bounds(training.validation_size, -(-training.batch_size // training.parts), 1)
+    return Plan(recipe, path, make_source, modules, fonts, data, description, lambda epoch: bounds, validation)
 
 
 def _check_room(recipe: Recipe) -> None:
@@ -155,10 +227,7 @@ def _with_texts(
     lengths = [len(text) for text in texts + validation.texts()]
     settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
     if make_alphabet:
-        characters = "".join(texts)
-        if recipe.text.direction == "rtl":
-            characters += mirror_images(characters)
-        settings.append(("text.alphabet", make_alphabet("".join(sorted(set(characters))))))
+        recipe = _with_alphabet(recipe, "".join(texts), make_alphabet)
     else:
         settings.append(("text.alphabet", recipe.text.writing.alphabet(recipe.text.alphabet)))
     recipe = override(recipe, settings)

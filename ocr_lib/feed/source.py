@@ -6,14 +6,13 @@ import numpy as np
 
 from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
 from ocr_lib.draw.fonts import Font
+from ocr_lib.feed.texts import SPLITS, SourcedTexts, draw_texts
 from ocr_lib.preparation import Preparation, pad
 from ocr_lib.recipe.captcha import CaptchaRecipe
 from ocr_lib.recipe.recipe import Recipe
-from ocr_lib.recipe.text import TextRecipe
 
 Task = Tuple[str, range]
 
-SPLITS = ("train", "validation", "test", "files")
 _DRAWS_PER_COUNT = 4
 
 
@@ -84,28 +83,6 @@ def sample_draws(split: str, seed: int, indices: range, max_length: int) -> Draw
     return Draws(draws[:, :for_text], draws[:, for_text:])
 
 
-def draw_texts(recipe: TextRecipe, draws: np.ndarray) -> List[str]:
-    """Draw texts from `Draws.text`: the length of each, uniform, then each character.
-
-    As in labels, white space is neither at their ends nor repeated, where nobody would see it.
-    """
-    lengths = recipe.min_length + (draws[:, 0] * (recipe.max_length - recipe.min_length + 1)).astype(int)
-    if any(map(str.isspace, recipe.alphabet)):
-        return [_spaced(recipe.alphabet, row[:n]) for row, n in zip(draws[:, 1:].tolist(), lengths.tolist())]
-    codes = (draws[:, 1:] * len(recipe.alphabet)).astype(int)
-    return ["".join(recipe.alphabet[code] for code in row[:n]) for row, n in zip(codes.tolist(), lengths.tolist())]
-
-
-def _spaced(alphabet: str, draws: List[float]) -> str:
-    ink = "".join(alphabet.split())
-    text = ""
-    for place, draw in enumerate(draws):
-        may_be_space = 0 < place < len(draws) - 1 and not text[-1].isspace()
-        choice = alphabet if may_be_space else ink
-        text += choice[int(draw * len(choice))]
-    return text
-
-
 def renderer_modules(recipe: CaptchaRecipe) -> List[str]:
     """Return the modules that drawing takes, for processes to import beforehand."""
     return [__name__, "ocr_lib.draw.fast"] if recipe.renderer == "fast" else [__name__]
@@ -139,13 +116,14 @@ class CaptchaSource:
         self._recipe = recipe
         self._renderer = make_renderer(recipe.captcha, fonts, recipe.text.alphabet)
         self._preparation = Preparation.of(recipe)
+        self._texts = SourcedTexts(recipe.text, recipe.seed) if recipe.text.sources else None
 
     def __call__(self, task: Task) -> Batch:
         """Return the samples of a split with these indices."""
         split, indices = task
         recipe = self._recipe
         draws = sample_draws(split, recipe.seed, indices, recipe.text.max_length)
-        texts = draw_texts(recipe.text, draws.text)
+        texts = self._texts(split, indices) if self._texts else draw_texts(recipe.text, draws.text)
         drawn = self._renderer.render(texts, draws.image)
         images, widths = pad([self._preparation.prepare(image) for image in drawn])
         return Batch(images, texts, widths)

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from ocr_lib.errors import OCRError, option_name
 from ocr_lib.feed.data import HELD_OUT, DiskOptions, look
@@ -28,6 +28,7 @@ def train(
     fonts: Union[str, Path, None] = None,
     train_data: Union[str, Path, None] = None,
     *,
+    texts: Union[str, Path, Sequence[Union[str, Path]]] = (),
     settings: Settings = (),
     val_data: Union[str, Path, None] = None,
     held_out: Optional[float] = None,
@@ -67,6 +68,10 @@ def train(
     fonts, train_data : str or pathlib.Path
         A font or a folder of them, or a data set; one of the two. With a data set, the alphabet is that of its labels
         unless `settings` have ``text.alphabet``.
+    texts : str, pathlib.Path or sequence of these
+        Text files to render in the fonts: a word on each line, or running text that lines are cut out of. They add to
+        the recipe's sources. The default preset is ``word`` then, or ``scan`` for running text, and the alphabet is
+        that of the texts unless `settings` have ``text.alphabet``.
     settings : dict, or iterable of (str, object)
         That change the recipe, as in ``{"network.hidden": 64}``.
     val_data, held_out, format, max_problems, label_pattern, split
@@ -105,12 +110,15 @@ def train(
     deadline = time.monotonic() + time_budget
     how_read = {"format": format, "label_pattern": label_pattern, "split": split}
     disk = _disk_options(fonts, train_data, val_data, held_out, max_problems, how_read)
+    files = [str(file) for file in ([texts] if isinstance(texts, (str, Path)) else texts)]
+    if files and disk:
+        raise OCRError("--texts are rendered in fonts: leave out --train-data, and give fonts")
     pairs = list(dict(settings).items())
     prefix = str(prefix)
     preset = str(recipe) if isinstance(recipe, Path) else recipe
     weights = None if pretrained is None else str(pretrained)
     asked = StartOptions(
-        prefix, preset, pairs, resume, overwrite, weights, pretrained_policy, alphabet_change, disk is not None
+        prefix, preset, pairs, resume, overwrite, weights, pretrained_policy, alphabet_change, disk is not None, files
     )
     if gradient_compression not in GRADIENT_COMPRESSIONS:
         known = ", ".join(GRADIENT_COMPRESSIONS)
@@ -156,7 +164,7 @@ def _planned(
 ) -> Tuple[Start, Plan]:
     """Return what a run begins with, where that is up to the data as well, and what it is trained on."""
     if disk is None:
-        return start, plan_fonts(start.recipe, fonts or "")
+        return start, plan_fonts(start.recipe, fonts or "", start.make_alphabet)
     seen = look(disk, start.recipe, None if start.make_alphabet else start.recipe.text.alphabet, num_proc)
     start = start.finished(seen.facts)
     plan = plan_disk(start.recipe, seen, start.make_alphabet)

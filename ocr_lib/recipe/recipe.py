@@ -14,18 +14,23 @@ from ocr_lib.recipe.image import ImageRecipe
 from ocr_lib.recipe.network import NetworkRecipe
 from ocr_lib.recipe.part import Part, Seed
 from ocr_lib.recipe.quantization import QuantizationRecipe
+from ocr_lib.recipe.rendering import RenderingRecipe
 from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.recipe.training import TrainingRecipe
 
 
 class Recipe(Part, frozen=True):
-    """A whole run. With the fonts it determines every sample, and with one thread every parameter."""
+    """A whole run. With the fonts it determines every sample, and with one thread every parameter.
+
+    What is drawn in fonts are captchas, or with `rendering` words and lines.
+    """
 
     name: str = "captcha"
     seed: Seed = 0
     image: ImageRecipe = ImageRecipe()
     text: TextRecipe = TextRecipe()
     captcha: CaptchaRecipe = CaptchaRecipe()
+    rendering: Optional[RenderingRecipe] = None
     augmentation: AugmentationRecipe = AugmentationRecipe()
     network: NetworkRecipe = NetworkRecipe()
     quantization: Optional[QuantizationRecipe] = None

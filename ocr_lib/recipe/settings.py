@@ -5,13 +5,15 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple, Type, Ty
 
 import msgspec
 
-from ocr_lib.errors import OCRError
+from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import check_free, write_atomic
 from ocr_lib.recipe.quantization import QuantizationRecipe, parse_shorthand
 from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.rendering import STYLES, RenderingRecipe
 
 RECIPE = "-recipe.json"
 PRESETS_DIR = Path(__file__).parents[1] / "presets"
+_OPTIONAL: Dict[str, Type[msgspec.Struct]] = {"quantization": QuantizationRecipe, "rendering": RenderingRecipe}
 S = TypeVar("S", bound=msgspec.Struct)
 Settings = Union[Mapping[str, Any], Iterable[Tuple[str, Any]]]
 
@@ -61,7 +63,26 @@ def load_preset(name: Union[str, Path], settings: Settings = ()) -> Recipe:
     except OSError as error:
         known = ", ".join(preset_names())
         raise OCRError(f"preset {str(name)!r} is none of {known}, nor a recipe's JSON file") from error
-    return override(decode_json(data, Recipe, str(path)), settings)
+    return override(decode_json(_with_style(data, str(path)), Recipe, str(path)), settings)
+
+
+def _with_style(data: bytes, source: str) -> bytes:
+    """Spell out the style that a recipe's JSON may name."""
+    try:
+        tree = msgspec.json.decode(data)
+    except msgspec.MsgspecError:
+        return data  # what is wrong with it is told where it is read as a recipe
+    if not (isinstance(tree, dict) and isinstance(tree.get("rendering"), str)):
+        return data
+    with naming(source):
+        return msgspec.json.encode({**tree, "rendering": _style(tree["rendering"])})
+
+
+def _style(name: str) -> Dict[str, Any]:
+    if name not in STYLES:
+        raise OCRError(f"rendering: {name} is none of the styles {', '.join(STYLES)}")
+    style: Dict[str, Any] = msgspec.to_builtins(STYLES[name])
+    return style
 
 
 def save_recipe(prefix: Union[str, Path], recipe: Recipe, overwrite: bool = False) -> Path:
@@ -112,7 +133,8 @@ def override(recipe: Recipe, settings: Settings) -> Recipe:
     recipe : Recipe
     settings : dict, or iterable of (str, object)
         Dotted keys and values, as in ``("network.hidden", 64)``. A value may be given as JSON text, unless it is to be
-        a text itself; ``quantization`` also as `ocr_lib.recipe.quantization.parse_shorthand` takes it.
+        a text itself; ``quantization`` also as `ocr_lib.recipe.quantization.parse_shorthand` takes it, and
+        ``rendering`` as the name of one of `ocr_lib.recipe.rendering.STYLES`.
 
     Raises
     ------
@@ -122,8 +144,9 @@ def override(recipe: Recipe, settings: Settings) -> Recipe:
     tree = msgspec.to_builtins(recipe)
     for key, value in dict(settings).items():
         *parents, last = key.split(".")
-        if parents[:1] == ["quantization"]:
-            tree["quantization"] = tree["quantization"] or msgspec.to_builtins(QuantizationRecipe())
+        for part, struct in _OPTIONAL.items():
+            if parents[:1] == [part]:
+                tree[part] = tree[part] or msgspec.to_builtins(struct())
         node: Dict[str, Any] = tree
         for parent in parents:
             node = node.get(parent, {})
@@ -133,6 +156,8 @@ def override(recipe: Recipe, settings: Settings) -> Recipe:
             close = [k for k, _ in _leaves(tree) if k.rsplit(".", 1)[-1] == last]
             raise OCRError(f"{key}: no such key in a recipe" + (f"; did you mean {close[0]}?" if close else ""))
         node[last] = _value(value, node[last])
+        if key == "rendering" and isinstance(node[last], str):
+            node[last] = _style(node[last])
         if key == "quantization" and isinstance(node[last], str):
             try:
                 node[last] = msgspec.to_builtins(parse_shorthand(node[last]))

@@ -1,15 +1,16 @@
 """The part of a recipe that says which texts there are: those that are drawn, and how labels are written."""
 
-from typing import Literal, Optional
+from typing import Literal, Optional, Tuple
 
 from ocr_lib.alphabet import DIGITS, Alphabet
 from ocr_lib.errors import OCRError
-from ocr_lib.recipe.part import Count, Part
+from ocr_lib.recipe.part import Count, Fraction, Part
+from ocr_lib.recipe.sources import Source
 from ocr_lib.writing import Writing
 
 
 class TextRecipe(Part, frozen=True):
-    """Which texts there are. Those that are drawn have uniformly many characters, each uniform over the alphabet.
+    """Which texts there are, and how labels are written.
 
     White space in the alphabet is drawn between other characters alone.
 
@@ -19,6 +20,15 @@ class TextRecipe(Part, frozen=True):
         Characters in the order of the classes.
     min_length, max_length : int
         Of texts, in characters.
+    sources : tuple of Source
+        Where texts that are drawn come from; without any (the default), each has uniformly many characters of the
+        alphabet, all as likely.
+    casing, punctuation : float
+        Shares of the texts from words or a corpus that are brought to another case (all large, all small, or the first
+        of each word large), and that get a mark behind a word or a pair around it, as far as the alphabet has those.
+    rare : float
+        Share of the texts from words or a corpus that are looked up by one of their characters, all as likely, so that
+        rare ones are seen more often.
     direction : {"ltr", "rtl"}, optional
         How texts are written: from left to right, or from right to left. Left out (null), training labels say it: it
         becomes "rtl" where they have letters that are written so.
@@ -31,6 +41,10 @@ class TextRecipe(Part, frozen=True):
     alphabet: str = DIGITS
     min_length: Count = 3
     max_length: Count = 4
+    sources: Tuple[Source, ...] = ()
+    casing: Fraction = 0.0
+    punctuation: Fraction = 0.0
+    rare: Fraction = 0.0
     direction: Optional[Literal["ltr", "rtl"]] = None
     case: Literal["keep", "lower", "upper"] = "keep"
     invisible: Literal["keep", "drop"] = "keep"

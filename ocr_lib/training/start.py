@@ -7,12 +7,14 @@ from typing import Any, Callable, List, NamedTuple, Optional, Tuple, Union
 import msgspec
 
 from ocr_lib.errors import OCRError, option_name
+from ocr_lib.feed.corpora import find_source
 from ocr_lib.installation import how_to_install
 from ocr_lib.net.manifest import Manifest, check_free_prefix, check_prefix, read_recipe, resumable
 from ocr_lib.net.weights import Weights
 from ocr_lib.recipe.auto import AUTO, Facts, find_recipe
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import load_preset, override, preset_settings, stated_settings
+from ocr_lib.recipe.sources import Words
 from ocr_lib.training.warm_start import (
     FITTED,
     Pretrained,
@@ -26,6 +28,7 @@ from ocr_lib.zoo.models import SUFFIX as MODEL
 from ocr_lib.zoo.models import is_model, model_path
 
 DEFAULT_PRESET = "captcha"
+WORDS_PRESET, LINES_PRESET = "word", "scan"
 ALPHABET = "text.alphabet"
 POLICIES = ("resume", "retrain")
 LOG_FILES = ("train.log", "curves.csv", "curves.png")
@@ -56,6 +59,8 @@ class StartOptions(NamedTuple):
         See `ocr_lib.training.warm_start.change_alphabet`; "fail" by default.
     has_labels : bool
         The training data have labels, from which the alphabet may be taken.
+    texts : list of str
+        Files with texts to draw, besides those that the recipe has.
     """
 
     prefix: str
@@ -67,6 +72,7 @@ class StartOptions(NamedTuple):
     pretrained_policy: Optional[str] = None
     alphabet_change: Optional[str] = None
     has_labels: bool = False
+    texts: List[str] = []  # noqa: RUF012
 
 
 class Start(NamedTuple):
@@ -133,7 +139,7 @@ def _found(options: StartOptions) -> Start:
         is_given = any(key == ALPHABET for key, _ in options.settings)
         make_alphabet = None if is_given else str
         if not is_found(options):
-            recipe = override(_recipe(options.recipe), options.settings)
+            recipe = override(_recipe(options), options.settings)
             return Start(recipe, options.prefix, make_alphabet=make_alphabet)
         needed = [(key, value) for key, value in options.settings if key == "seed" or key.startswith("text.")]
         recipe = override(load_preset(DEFAULT_PRESET), needed)
@@ -197,7 +203,7 @@ def check_log_folder(folder: Path) -> None:
 
 def _check(options: StartOptions) -> None:
     if options.resume:
-        for option in ("overwrite", "recipe"):
+        for option in ("overwrite", "recipe", "texts"):
             if getattr(options, option):
                 raise OCRError(f"--resume goes on with the run at --prefix as it is: leave out {_name(option)}")
     if options.pretrained is None:
@@ -221,8 +227,15 @@ def _name(option: str) -> str:
     return "--preset" if option == "recipe" else option_name(option)
 
 
-def _recipe(recipe: Union[str, Recipe, None]) -> Recipe:
-    return recipe if isinstance(recipe, Recipe) else load_preset(recipe or DEFAULT_PRESET)
+def _recipe(options: StartOptions) -> Recipe:
+    """Return the recipe that is named, or the one for the kind of texts, with these added to its sources."""
+    sources = [find_source(file) for file in options.texts]
+    default = DEFAULT_PRESET
+    if sources:
+        default = WORDS_PRESET if all(isinstance(source, Words) for source in sources) else LINES_PRESET
+    recipe = options.recipe if isinstance(options.recipe, Recipe) else load_preset(options.recipe or default)
+    text = msgspec.structs.replace(recipe.text, sources=(*recipe.text.sources, *sources))
+    return msgspec.structs.replace(recipe, text=text)
 
 
 def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
@@ -236,7 +249,7 @@ def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
 
 def _retrained(options: StartOptions, prefix: str) -> Start:
     find = is_found(options)
-    own = load_preset(DEFAULT_PRESET) if find else _recipe(options.recipe)
+    own = load_preset(DEFAULT_PRESET) if find else _recipe(options)
     trained, weights = _trained(prefix)
     known = trained.text.alphabet
     settings = options.settings

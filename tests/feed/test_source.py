@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
 from ocr_lib.draw.fast import FastRenderer
 from ocr_lib.draw.fonts import Font
-from ocr_lib.feed.source import SPLITS, CaptchaSource, draw_texts, make_renderer, renderer_modules, sample_draws
+from ocr_lib.feed.source import CaptchaSource, make_renderer, renderer_modules, sample_draws
+from ocr_lib.feed.texts import SPLITS, draw_texts
 from ocr_lib.files import sha256
 from ocr_lib.images.decode import fit
 from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_lib.draw.fonts import find_fonts
-from ocr_lib.feed.source import draw_texts, make_renderer, sample_draws
+from ocr_lib.feed.source import make_renderer, sample_draws
+from ocr_lib.feed.texts import draw_texts
 from ocr_lib.images.decode import read_image
 from ocr_lib.images.polarity import dark_on_light, is_light_on_dark
 from ocr_lib.recipe.settings import load_preset
