@@ -162,7 +162,7 @@ def run_command(
     if isinstance(sys.stdout, io.TextIOWrapper):
         # The locale may lack characters of texts, and names of files need not be text. Python's stderr does it already.
         sys.stdout.reconfigure(errors="backslashreplace")
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # positionals may come before, among and after options
     _log_to_stderr(logging.WARNING if args.quiet else logging.INFO)
     try:
         return command(args)

@@ -2,39 +2,28 @@
 
 import argparse
 import secrets
-import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
+from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple
 
 import msgspec
 import numpy as np
-from tqdm import tqdm
 
 from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import add_overwrite, make_parser, num_proc, run_command
 from ocr_lib.cli.signature import is_signed, signed
-from ocr_lib.cv import cv2
 from ocr_lib.draw.fonts import Font, find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import make_renderer, renderer_modules, sample_draws
 from ocr_lib.feed.texts import draw_texts
-from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import check_free, sha256, write_atomic
+from ocr_lib.jobs.drawn_set import FORMATS, LABELS, DrawnSet, encode_image
 from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe
 from ocr_lib.recipe.part import Seed
-from ocr_lib.recipe.settings import decode_json, encode_json
 from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.sets.alphabets import find_alphabet
-from ocr_lib.sets.records import index_path, pack, record_writer
 
-FILES_PER_TASK = 20
-LABELS = "labels.tsv"
-RECORDS = "captchas.rec"
-SETTINGS = "captchas.json"
 FORMAT = 3
-
-Labels = List[Tuple[str, str]]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,66 +39,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fonts: List[str]
 
 
-class _Artist:
-    """What both kinds of workers have."""
+class CaptchaArtist:
+    """Draws the captchas of a data set; see `ocr_lib.jobs.drawn_set.Artist`."""
 
     def __init__(self, settings: Settings, fonts: List[Font]) -> None:
         self._settings = settings
         self._renderer = make_renderer(settings.captcha, fonts, settings.text.alphabet)
 
-    def _draw(self, indices: range) -> Tuple[List[str], "np.ndarray"]:
+    def __call__(self, indices: range, wanted: Sequence[int]) -> Tuple[List[str], Sequence[np.ndarray]]:
+        """Return all texts, and the images that are wanted."""
         settings = self._settings
         draws = sample_draws("files", settings.seed, indices, settings.text.max_length)
-        return draw_texts(settings.text, draws.text), draws.image
-
-
-class FileWriter(_Artist):
-    """The work of a worker process: images of a range of indices written to files, their names and texts returned."""
-
-    def __init__(self, settings: Settings, fonts: List[Font], directory: Path) -> None:
-        super().__init__(settings, fonts)
-        self._directory = directory
-
-    def __call__(self, indices: range) -> Labels:
-        """Write those that are not there yet."""
-        texts, draws = self._draw(indices)
-        paths = [self._directory / f"{index:06d}.png" for index in indices]
-        missing = [i for i, path in enumerate(paths) if not path.exists()]
-        if missing:
-            images = self._renderer.render([texts[i] for i in missing], draws[missing])
-            for i, image in zip(missing, images):
-                write_atomic(paths[i], encode_image(image, paths[i]), sync=False)
-        return [(path.name, text) for path, text in zip(paths, texts)]
-
-
-class RecordMaker(_Artist):
-    """The work of a worker process: images of a range of indices with their texts, as RecordIO records."""
-
-    def __call__(self, indices: range) -> List[bytes]:
-        """Return the records."""
-        texts, draws = self._draw(indices)
-        images = self._renderer.render(texts, draws)
-        return [
-            pack(text, encode_image(image, Path("record.png")), index)
-            for text, image, index in zip(texts, images, indices)
-        ]
-
-
-def encode_image(image: "np.ndarray", path: Path) -> bytes:
-    """Encode a grey image in the format that the path's suffix says.
-
-    Raises
-    ------
-    OCRError
-        If OpenCV writes no such format.
-    """
-    try:
-        done, data = cv2.imencode(path.suffix, image)
-    except cv2.error:
-        done = False
-    if not done:
-        raise OCRError(f"{path}: OpenCV writes no images called {path.suffix or 'nothing'}; try .png or .jpg")
-    return bytes(data.tobytes())
+        texts = draw_texts(settings.text, draws.text)
+        rows = [index - indices.start for index in wanted]
+        return texts, list(self._renderer.render([texts[row] for row in rows], draws.image[rows])) if rows else []
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -125,7 +68,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--width", type=int, default=captcha.width, help="of the images, in pixels")
     parser.add_argument("--height", type=int, default=captcha.height, help="of the images, in pixels")
     parser.add_argument(
-        "--digits", type=_span, default=f"{text.min_length}-{text.max_length}", metavar="MIN-MAX", help="text length"
+        "--digits",
+        type=length_span,
+        default=f"{text.min_length}-{text.max_length}",
+        metavar="MIN-MAX",
+        help="text length",
     )
     parser.add_argument(
         "--alphabet",
@@ -137,7 +84,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--count", type=int, help="images in the data set")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument(
-        "--format", choices=["png", "rec"], default="png", help="of the data set: files, or one that MXNet reads"
+        "--format", choices=FORMATS, default=FORMATS[0], help="of the data set: files, or one that MXNet reads"
     )
     parser.add_argument("--renderer", choices=RENDERERS, default="fast", help="ours, compiled, or the captcha package")
     parser.add_argument(
@@ -170,7 +117,11 @@ def _generate(args: argparse.Namespace) -> int:
         check_free(args.output, args.overwrite or is_signed(args.output))
         return _write_one(args, settings, fonts)
     named = [f"{font.name} {sha256(font.path)}" for font in fonts]
-    return _write_data_set(args, msgspec.structs.replace(settings, fonts=named), fonts)
+    settings = msgspec.structs.replace(settings, fonts=named)
+    make_artist = partial(CaptchaArtist, settings, fonts)
+    drawn = DrawnSet(args.out, args.count, "captcha", settings, make_artist, renderer_modules(settings.captcha))
+    print(drawn.write(args.format, args.num_proc, args.quiet))
+    return 0
 
 
 def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Font]) -> int:
@@ -184,63 +135,8 @@ def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Font]) 
     return 0
 
 
-def _write_data_set(args: argparse.Namespace, settings: Settings, fonts: List[Font]) -> int:
-    if args.count < 1:
-        raise OCRError(f"--count must be at least 1, not {args.count}")
-    tasks = [range(i, min(i + FILES_PER_TASK, args.count)) for i in range(0, args.count, FILES_PER_TASK)]
-    make_work: Callable[[], Callable[[range], List[Any]]] = partial(FileWriter, settings, fonts, args.out)
-    write: Callable[[Path, Iterable[Any]], str] = _write_labels
-    if args.format == "rec":
-        make_work, write = partial(RecordMaker, settings, fonts), _write_records
-    hide = args.quiet or not sys.stderr.isatty()
-    with OrderedPool[range, List[Any]](make_work, args.num_proc, renderer_modules(settings.captcha)) as pool, tqdm(
-        total=args.count, unit="image", disable=hide, leave=False
-    ) as bar:
-        _claim(args.out, settings, args.count)
-        written = write(args.out, _each(pool.map(tasks), bar))
-    print(f"{args.count} captcha images and {written} written to {args.out}")
-    return 0
-
-
-def _each(results: Iterable[List[Any]], bar: "tqdm") -> Iterator[Any]:
-    for result in results:
-        yield from result
-        bar.update(len(result))
-
-
-def _write_labels(directory: Path, labels: Iterable[Tuple[str, str]]) -> str:
-    path = directory / LABELS
-    content = "".join(f"{name}\t{text}\n" for name, text in labels).encode()
-    if path.exists() and not content.startswith(path.read_bytes()):
-        raise OCRError(f"{path} was changed since it was written: move it away, and run this again")
-    write_atomic(path, content)
-    return LABELS
-
-
-def _write_records(directory: Path, records: Iterable[bytes]) -> str:
-    path = directory / RECORDS
-    if path.exists():
-        raise OCRError(f"{path} is there already: choose another --out, or delete it")
-    with record_writer(path) as write:
-        for record in records:
-            write(record)
-    return f"their texts as {path.name} and {index_path(path).name}"
-
-
-def _claim(directory: Path, settings: Settings, count: int) -> None:
-    """Make the folder of a data set, or accept one that holds the beginning of the same."""
-    path = directory / SETTINGS
-    if path.exists():
-        if decode_json(path.read_bytes(), Settings, str(path)) != settings:
-            raise OCRError(f"{directory} holds other captchas, see {path}: choose another --out, or delete it")
-        if (directory / f"{count:06d}.png").exists():
-            raise OCRError(f"{directory} holds more than {count} captchas already: raise --count, or delete it")
-    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise OCRError(f"{directory} is there and was not made by this command: choose another --out")
-    write_atomic(path, encode_json(settings))
-
-
-def _span(text: str) -> Tuple[int, int]:
+def length_span(text: str) -> Tuple[int, int]:
+    """Read a length of texts, or the least and the most."""
     least, dash, most = text.partition("-")
     if not least.isdecimal() or (dash and not most.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not like 3-4 or 4")

@@ -1,17 +1,13 @@
 """Where the samples of a training run come from: fonts, or data sets on disk."""
 
-import hashlib
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
-from ocr_lib.direction import has_right_to_left, mirror_images
 from ocr_lib.draw.fonts import find_fonts
-from ocr_lib.draw.text.coverage import find_coverage
-from ocr_lib.draw.text.ground import find_pictures
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.batches import Bounds, even_bounds
 from ocr_lib.feed.data import Seen
@@ -20,15 +16,13 @@ from ocr_lib.feed.inspection import inspect
 from ocr_lib.feed.order import EpochOrder, validation_bounds
 from ocr_lib.feed.source import Batch, CaptchaSource, Task, captcha_width, renderer_modules
 from ocr_lib.feed.survey import Survey
-from ocr_lib.feed.text_source import TextSource, drawn_texts
-from ocr_lib.feed.texts import drawn_characters, source_characters
+from ocr_lib.feed.text_plan import digest, plan_texts, with_alphabet, with_characters
+from ocr_lib.feed.text_source import TextSource
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.files import sha256
 from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
-from ocr_lib.recipe.sources import Corpus, Words
-from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.recognize.ctc import required_steps
 from ocr_lib.sets.dataset import tell_problems
 
@@ -93,20 +87,9 @@ def plan_fonts(recipe: Recipe, path: Union[str, Path], make_alphabet: Optional[C
         If there are no such fonts, the texts don't fit into the network's time steps, or there are none.
     """
     recipe = override(recipe, {"text.alphabet": recipe.text.writing.alphabet(recipe.text.alphabet)})
-    if recipe.text.sources:
-        characters = source_characters(recipe.text)
-        if recipe.text.direction is None and has_right_to_left(characters):
-            recipe = override(recipe, {"text.direction": "rtl"})
-        recipe = _with_alphabet(recipe, characters, make_alphabet) if make_alphabet else recipe
+    recipe = with_characters(recipe, make_alphabet)
     plan = _plan_captchas if recipe.rendering is None else _plan_texts
     return plan(recipe, Path(path))
-
-
-def _with_alphabet(recipe: Recipe, characters: str, make_alphabet: Callable[[str], str]) -> Recipe:
-    """Return a recipe with the alphabet of these characters, and of their mirror images where text may need these."""
-    if recipe.text.direction == "rtl":
-        characters += mirror_images(characters)
-    return override(recipe, {"text.alphabet": make_alphabet("".join(sorted(set(characters))))})
 
 
 def _plan_captchas(recipe: Recipe, path: Path) -> Plan:
@@ -122,37 +105,15 @@ def _plan_captchas(recipe: Recipe, path: Path) -> Plan:
         partial(CaptchaSource, recipe, fonts),
         renderer_modules(recipe.captcha),
         {font.name: sha256(font.path) for font in fonts},
-        _digest(recipe.text, []),
+        digest(recipe.text, []),
         "fonts: " + ", ".join(font.stem for font in fonts),
     )
 
 
 def _plan_texts(recipe: Recipe, path: Path) -> Plan:
-    assert recipe.rendering is not None
-    folder = recipe.rendering.ground.pictures
-    pictures = [] if folder is None else find_pictures(Path(folder))
-    coverage = find_coverage(path, drawn_characters(recipe.text), recipe.text.case == "keep")
-    texts = drawn_texts(recipe, coverage)
-    for file, count in texts.left_out.items():
-        logger.warning("%s: left out %d words of other characters or lengths", file, count)
-    files = sorted({font.path for font in coverage.fonts})
-    sources = ", ".join(str(source.file) for source in recipe.text.sources if isinstance(source, (Words, Corpus)))
-    return _drawn(
-        recipe,
-        path,
-        partial(TextSource, recipe, coverage, pictures),
-        [TextSource.__module__],
-        {},
-        _digest(recipe.text, [*files, *pictures]),
-        f"texts{' of ' + sources if sources else ''} in {len(coverage.fonts)} fonts",
-    )
-
-
-def _digest(text: TextRecipe, files: Sequence[Path]) -> str:
-    """Return the SHA-256 of files and of those that texts are from; empty if there are none."""
-    sources = [Path(source.file) for source in text.sources if isinstance(source, (Words, Corpus))]
-    digests = [f"{file.name} {sha256(file)}\n" for file in [*sources, *files]]
-    return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+    plan = plan_texts(recipe, path)
+    make_source = partial(TextSource, recipe, plan.coverage, plan.pictures)
+    return _drawn(recipe, path, make_source, [TextSource.__module__], {}, plan.digest, plan.description)
 
 
 def _drawn(
@@ -227,7 +188,7 @@ def _with_texts(
     lengths = [len(text) for text in texts + validation.texts()]
     settings: List[Tuple[str, object]] = [("text.min_length", min(lengths)), ("text.max_length", max(lengths))]
     if make_alphabet:
-        recipe = _with_alphabet(recipe, "".join(texts), make_alphabet)
+        recipe = with_alphabet(recipe, "".join(texts), make_alphabet)
     else:
         settings.append(("text.alphabet", recipe.text.writing.alphabet(recipe.text.alphabet)))
     recipe = override(recipe, settings)

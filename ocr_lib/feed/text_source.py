@@ -1,7 +1,7 @@
 """Rendered words and lines as pure functions of (recipe, split, seed, index)."""
 
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import List, Sequence
 
 import msgspec
 import numpy as np
@@ -32,20 +32,25 @@ class RenderedTexts:
         The fonts.
     pictures : sequence of pathlib.Path
         To stand on.
+    run : int
+        As for `ocr_lib.feed.texts.SourcedTexts`.
     """
 
-    def __init__(self, recipe: Recipe, coverage: Coverage, pictures: Sequence[Path] = ()) -> None:
+    def __init__(self, recipe: Recipe, coverage: Coverage, pictures: Sequence[Path] = (), run: int = 1) -> None:
         assert recipe.rendering is not None
         self._seed = recipe.seed
         self._coverage = coverage
-        self.texts = drawn_texts(recipe, coverage)
+        self._texts = drawn_texts(recipe, coverage, run)
         self._renderer = TextRenderer(recipe.rendering, coverage, pictures, recipe.image.channels)
 
-    def __call__(self, task: Task) -> Tuple[List[np.ndarray], List[str]]:
-        """Return images, (H, W) or (H, W, 3) uint8 each, and what they say."""
-        split, indices = task
-        texts = [self._drawable(text) for text in self.texts(split, indices)]
-        return [self._draw(split, *each) for each in zip(indices, texts)], texts
+    def texts(self, split: str, indices: Sequence[int]) -> List[str]:
+        """Return what samples of a split say."""
+        return [self._drawable(text) for text in self._texts(split, indices)]
+
+    def draw(self, split: str, index: int, text: str) -> np.ndarray:
+        """Return the image of a sample that says this, (H, W) or (H, W, 3) uint8."""
+        philox = np.random.Philox(key=[self._seed, _RENDERING + SPLITS.index(split)], counter=[0, index, 0, 0])
+        return self._renderer.draw(text, np.random.Generator(philox))
 
     def _drawable(self, text: str) -> str:
         """Return a text without words at its end until one font has all of its characters."""
@@ -53,12 +58,8 @@ class RenderedTexts:
             text = text.rpartition(" ")[0]
         return text
 
-    def _draw(self, split: str, index: int, text: str) -> np.ndarray:
-        philox = np.random.Philox(key=[self._seed, _RENDERING + SPLITS.index(split)], counter=[0, index, 0, 0])
-        return self._renderer.draw(text, np.random.Generator(philox))
 
-
-def drawn_texts(recipe: Recipe, coverage: Coverage) -> SourcedTexts:
+def drawn_texts(recipe: Recipe, coverage: Coverage, run: int = 1) -> SourcedTexts:
     """Return the texts of a recipe that some font can draw; without sources they are of the alphabet.
 
     Raises
@@ -66,7 +67,7 @@ def drawn_texts(recipe: Recipe, coverage: Coverage) -> SourcedTexts:
     OCRError
         If there are none; see `SourcedTexts`.
     """
-    text, image, training = recipe.text, recipe.image, recipe.training
+    text, image = recipe.text, recipe.image
     if not text.sources:
         text = msgspec.structs.replace(text, sources=(Uniform(),))
 
@@ -74,8 +75,7 @@ def drawn_texts(recipe: Recipe, coverage: Coverage) -> SourcedTexts:
         has_room = image.width is None or required_steps(text.writing(drawn)) <= recipe.time_steps
         return has_room and len(coverage.able(drawn)) > 0
 
-    part = max(1, training.batch_size // training.parts)
-    return SourcedTexts(text, recipe.seed, can_draw, part if image.width is None else 1)
+    return SourcedTexts(text, recipe.seed, can_draw, run)
 
 
 class TextSource:
@@ -89,15 +89,18 @@ class TextSource:
 
     def __init__(self, recipe: Recipe, coverage: Coverage, pictures: Sequence[Path] = ()) -> None:
         self._recipe = recipe
-        self._rendered = RenderedTexts(recipe, coverage, pictures)
+        # What is computed together shall need little padding.
+        part = max(1, recipe.training.batch_size // recipe.training.parts)
+        self._rendered = RenderedTexts(recipe, coverage, pictures, part if recipe.image.width is None else 1)
         self._preparation = Preparation.of(recipe)
 
     def __call__(self, task: Task) -> Batch:
         """Return the samples of a split with these indices."""
-        drawn, texts = self._rendered(task)
-        writing = self._recipe.text.writing
-        texts = [writing(text) for text in texts]
-        images, widths = pad([self._prepared(*each) for each in zip(drawn, texts)])
+        split, indices = task
+        drawn = self._rendered.texts(split, indices)
+        texts = [self._recipe.text.writing(text) for text in drawn]
+        rendered = [self._rendered.draw(split, index, text) for index, text in zip(indices, drawn)]
+        images, widths = pad([self._prepared(*each) for each in zip(rendered, texts)])
         return Batch(images, texts, widths)
 
     def _prepared(self, image: np.ndarray, text: str) -> np.ndarray:

@@ -179,9 +179,9 @@ STYLES = {
             margin=(-0.03, 0.25),
             neighbours=0.15,
         ),
-        ink=InkRecipe(colours="any", contrast=40.0, spread=1.0, thinning=0.5, outline=0.15, shadow=0.2),
-        ground=GroundRecipe(gradient=60.0, texture=40.0),
-        camera=CameraRecipe(blur=1.2, motion_blur=3.0, low_resolution=2.0, noise=12.0, jpeg=0.5),
+        ink=InkRecipe(colours="any", contrast=45.0, spread=1.0, thinning=0.5, outline=0.15, shadow=0.2),
+        ground=GroundRecipe(gradient=50.0, texture=40.0),
+        camera=CameraRecipe(blur=1.2, motion_blur=3.0, low_resolution=2.0, noise=10.0, jpeg=0.5),
     ),
 }
 """What ``rendering=NAME`` stands for in the settings of a recipe."""

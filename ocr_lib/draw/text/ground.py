@@ -116,7 +116,7 @@ def _relief(
         least, most = _SPOT_ROWS
         grid_rows = least + int(fineness * (most - least))
         grid = random.random((grid_rows, max(2, columns * grid_rows // rows)), np.float32) - np.float32(0.5)
-        height = 2 * min(recipe.texture, contrast / 2) * spots
+        height = 2 * min(recipe.texture, contrast / 3) * spots
         relief += cv2.resize(grid * np.float32(height), (columns, rows), interpolation=cv2.INTER_CUBIC)
     relief = relief if channels == 1 else relief[..., None]
     if pictures and has_picture < _PICTURED:
