@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-from array import array
 from collections import Counter
 from pathlib import Path
 from typing import Container, Dict, Iterable, List, Optional, Sequence
@@ -12,10 +11,11 @@ from ocr_lib.encoding import decode_text
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.images.file import IMAGE_SUFFIXES
+from ocr_lib.sets.file_dataset import FileDataset
 from ocr_lib.sets.folders import ImageFinder, walk
 from ocr_lib.sets.json_lists import json_rows
 from ocr_lib.sets.label_files import GT_SUFFIX, LABELS, recognise_list
-from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label, name_of, path_of
+from ocr_lib.sets.labelled import Dataset, name_of
 from ocr_lib.sets.layouts import JSON, NAME_TITLES, Layout
 from ocr_lib.sets.lists import Row, rows
 from ocr_lib.sets.names import find_scheme, scheme_of_pattern
@@ -24,58 +24,6 @@ logger = logging.getLogger(__name__)
 
 # OCRopus and its heirs keep an image's binarized, normalised and dewarped forms beside it.
 _FORMS = re.compile(r"\.(?:bin|dew|nrm|raw)$")
-
-
-class FileDataset(Dataset):
-    """Image files of a folder and those within.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-    listing : pathlib.Path, optional
-        The file that lists them.
-    """
-
-    def __init__(self, folder: Path, listing: Optional[Path] = None) -> None:
-        super().__init__()
-        self._folder = folder
-        self._listing = listing
-        self._names = Strings()
-        self._texts = Strings()
-        self._lines = array("L")
-
-    def add(self, name: str, text: str, line: int = 0) -> bool:
-        """Take an image in, or note why it can't be used; returns whether it can."""
-        try:
-            name.encode()
-            label = clean_label(text)
-        except UnicodeEncodeError:
-            self.note(self._place(name, line), "the name is not UTF-8")
-        except OCRError as error:
-            self.note(self._place(name, line), error)
-        else:
-            self._names.append(name)
-            self._texts.append(label)
-            self._lines.append(line)
-            return True
-        return False
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def item(self, index: int) -> Item:
-        """Return the path of an image, from the folder on, and its text."""
-        return Item(self._names[index], self._texts[index])
-
-    def where(self, index: int) -> str:
-        """Return the path of an image, after file and line if it is listed in one."""
-        return self._place(self._names[index], self._lines[index])
-
-    def _bytes(self, index: int) -> bytes:
-        return (self._folder / path_of(self._names[index])).read_bytes()
-
-    def _place(self, name: str, line: int) -> str:
-        return f"{self._listing}:{line}: {name}" if self._listing else str(self._folder / name)
 
 
 def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
