@@ -92,6 +92,8 @@ def open_dataset(
     """
     if not 0 <= max_problems <= 1:
         raise OCRError(f"--max-problems must be from 0 to 1, not {max_problems:g}")
+    if lexicon not in (None, *OWN_LEXICONS):
+        raise OCRError(f"there are no lexicons {lexicon}: choose from {', '.join(OWN_LEXICONS)}")
     path = Path(path)
     if not path.exists():
         raise OCRError(f"{path}: no such file or folder")
