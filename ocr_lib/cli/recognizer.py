@@ -43,7 +43,6 @@ def add_recognizer(parser: argparse.ArgumentParser, has_own_lexicons: bool = Fal
     own = "; own: the best word of each image's lexicon in the data, own-medium: of IIIT5K's of 1,000 words"
     parser.add_argument(
         "--lexicon",
-        type=Path,
         metavar="|".join(["FILE", *OWN_LEXICONS]) if has_own_lexicons else "FILE",
         help="read only words of this file, one a line; none, with confidence 0, where all are too long"
         + (own if has_own_lexicons else ""),
@@ -88,9 +87,10 @@ def own_lexicon(args: argparse.Namespace) -> Optional[str]:
     OCRError
         If a decoder, or what it takes, is given besides: words are scored one by one.
     """
-    if str(args.lexicon) not in OWN_LEXICONS:
+    if args.lexicon not in OWN_LEXICONS:  # a file of that name is ./own
         return None
-    name, args.lexicon = str(args.lexicon), None
+    name: str = args.lexicon
+    args.lexicon = None
     for option in ("decoder", "beam_width", "pattern"):
         if getattr(args, option) is not None:
             raise OCRError(f"--lexicon {name} scores each word of a lexicon: leave {option_name(option)} out")
@@ -121,7 +121,7 @@ def _decoder(args: argparse.Namespace, alphabet: Alphabet) -> Decoder:
     if not 1 <= width <= MOST_WIDTH:
         raise OCRError(f"--beam-width must be from 1 to {MOST_WIDTH}, not {width}")
     if args.lexicon is not None:
-        return BeamDecoder(load_lexicon(args.lexicon, alphabet), width)
+        return BeamDecoder(load_lexicon(Path(args.lexicon), alphabet), width)
     if args.pattern is not None:
         return BeamDecoder(compile_pattern(args.pattern, alphabet), width)
     return BeamDecoder(all_texts(alphabet.num_classes), width)

@@ -31,7 +31,8 @@ def _spellings(word: str) -> Tuple[str, ...]:
     """Return a word as it is, in small letters, in capitals and with one in front; and the same without signs."""
     plain = "".join(character for character in word if unicodedata.category(character)[0] in "LMN")
     cases = (case(form) for form in (word, plain) for case in (str, str.lower, str.upper, str.capitalize))
-    return tuple(dict.fromkeys(filter(None, cases)))
+    # Some letters have the capital of another: that of Turkish ı is I.
+    return tuple(dict.fromkeys(each for each in cases if each and alphanumeric(each) == alphanumeric(word)))
 
 
 EQUALITIES: Dict[str, Equality] = {

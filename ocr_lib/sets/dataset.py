@@ -6,7 +6,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
-from ocr_lib.sets.label_files import LABELS, LIST, label_files, recognise_list
+from ocr_lib.sets.label_files import FIRST, LABELS, LIST, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
 from ocr_lib.sets.layouts import COMMA, PARTS, SYNTH90K, TAB, Layout
 from ocr_lib.sets.readers import gt_suffix, read_gt, read_list, read_names
@@ -155,7 +155,7 @@ def find_format(path: Path) -> str:
     if not path.is_dir():
         return _format_of_file(path)
     files = label_files(path)
-    if files.one(*LABELS, LIST):
+    if files.one(*FIRST):
         return "labels"
     if gt_suffix(path):
         return "gt"
@@ -196,7 +196,7 @@ def _read_names(path: Path, options: Options) -> Dataset:
 
 
 def _read_labels(path: Path, options: Options) -> Dataset:
-    return read_list(_list_of(path, *LABELS, LIST), None, options.parts)
+    return read_list(_list_of(path, *FIRST), None, options.parts)
 
 
 def _read_as(layout: Layout) -> Read:

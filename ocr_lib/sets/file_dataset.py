@@ -3,7 +3,7 @@
 from array import array
 from collections import Counter
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class FileDataset(Dataset):
         self._names = Strings()
         self._texts = Strings()
         self._lines = array("L")
-        self._lexicons = Strings()
+        self._lexicons: Dict[int, str] = {}  # of few lists
 
     def add(self, row: Row) -> bool:
         """Take an image in, or note why it can't be used; returns whether it can."""
@@ -46,10 +46,11 @@ class FileDataset(Dataset):
         except OCRError as error:
             self.note(self._place(row.name, row.line), error)
         else:
+            if row.lexicon:
+                self._lexicons[len(self)] = "\n".join(row.lexicon)
             self._names.append(row.name)
             self._texts.append(label)
             self._lines.append(row.line)
-            self._lexicons.append("\n".join(row.lexicon))
             return True
         return False
 
@@ -62,7 +63,7 @@ class FileDataset(Dataset):
 
     def lexicon(self, index: int) -> List[str]:
         """Return the words that an image may say; none if the list has no lexicon of it."""
-        return self._lexicons[index].splitlines()
+        return self._lexicons.get(index, "").splitlines()
 
     def where(self, index: int) -> str:
         """Return the path of an image, after file and line if it is listed in one."""

@@ -14,6 +14,7 @@ from ocr_lib.sets.lists import Box, Row, words_of
 SUFFIX = ".xml"
 SVT, ICDAR2003 = "tagset", "imagelist"
 _PEEK = 4096
+_MOST_PIXELS = 2**31
 
 
 class _Element(NamedTuple):
@@ -68,7 +69,7 @@ def _box(attributes: Dict[str, str]) -> Optional[Box]:
         box = Box(*(round(float(attributes[side])) for side in Box._fields))
     except (KeyError, ValueError, OverflowError):
         return None
-    return box if box.width > 0 and box.height > 0 else None
+    return box if min(box[2:]) > 0 and max(map(abs, box)) < _MOST_PIXELS else None
 
 
 def _parse(path: Path, root: str) -> _Element:

@@ -140,7 +140,7 @@ class TestSVT:
             dataset.read(0)
 
     @pytest.mark.parametrize(
-        "box", ['x="5"', 'x="left" y="8"', 'x="nan" y="8"', 'x="inf" y="8"', 'width="0" x="5" y="8"']
+        "box", ['x="5"', 'x="left" y="8"', 'x="nan" y="8"', 'x="inf" y="8"', 'x="1e30" y="8"', 'width="0" x="5" y="8"']
     )
     def test_a_rectangle_that_is_none(self, tmp_path, box):
         xml = SVT.replace('width="20" x="5" y="8"', box if "width" in box else f'width="20" {box}')
@@ -192,6 +192,9 @@ class TestICDAR2013:
         found = [("word_1.png", "Tiredness"), ("word_2.png", 'say "kids"'), ("word_3.png", "a, b")]
         assert items(open_dataset(tmp_path)) == items(open_dataset(tmp_path / "gt.txt")) == found
         assert find_format(tmp_path) == "labels"
+        boxes = "".join(f"word_{number}.png,268,82,335,92,332,164,264,142\r\n" for number in range(1, 4))
+        (tmp_path / "coords.txt").write_text(boxes, encoding="utf-8-sig")  # as ICDAR 2015 has it
+        assert items(open_dataset(tmp_path)) == found
 
 
 class TestXML:
