@@ -47,7 +47,7 @@ class FileDataset(Dataset):
             self.note(self._place(row.name, row.line), error)
         else:
             if row.lexicon:
-                self._lexicons[len(self)] = "\n".join(row.lexicon)
+                self._lexicons[len(self)] = "\n".join(filter(None, (" ".join(word.split()) for word in row.lexicon)))
             self._names.append(row.name)
             self._texts.append(label)
             self._lines.append(row.line)
@@ -63,7 +63,8 @@ class FileDataset(Dataset):
 
     def lexicon(self, index: int) -> List[str]:
         """Return the words that an image may say; none if the list has no lexicon of it."""
-        return self._lexicons.get(index, "").splitlines()
+        words = self._lexicons.get(index)
+        return words.split("\n") if words else []
 
     def where(self, index: int) -> str:
         """Return the path of an image, after file and line if it is listed in one."""

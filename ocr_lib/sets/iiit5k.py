@@ -37,7 +37,7 @@ def iiit5k_rows(path: Path, lexicon: Optional[str] = None) -> Iterator[Row]:
                 raise OCRError(f"its images have no lexicons: no {lexicon} among {', '.join(entry)}")
             text = next((entry[field].text() for field in _TEXTS if field in entry), "")
             words = list(entry[lexicon].texts()) if lexicon else []
-            yield Row(number, entry[_NAME].text().strip(), text, lexicon=list(filter(None, map(str.strip, words))))
+            yield Row(number, entry[_NAME].text().strip(), text, lexicon=words)
 
 
 def _entries(path: Path) -> Iterator[Dict[str, Array]]:

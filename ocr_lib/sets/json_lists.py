@@ -19,7 +19,7 @@ from ocr_lib.sets.layouts import (
     Recognised,
     looks_like_image,
 )
-from ocr_lib.sets.lists import Row, words_of
+from ocr_lib.sets.lists import Row
 
 SUFFIXES = (".json", ".jsonl")
 
@@ -76,7 +76,7 @@ def _row(number: int, name: Any, entry: Any) -> Row:
 
 def _words(lexicon: Any) -> List[str]:
     if isinstance(lexicon, str):
-        return words_of(lexicon)
+        return lexicon.split(",")
     return [word for word in lexicon if isinstance(word, str)] if isinstance(lexicon, list) else []
 
 

@@ -36,7 +36,7 @@ class Row(NamedTuple):
     fault : str, optional
         Why the line says nothing.
     lexicon : sequence of str
-        The words that the image may say; empty where a list has none.
+        The words that the image may say, as they are parted; empty where a list has none.
     box : Box, optional
         Where the text is in the image; all of it if left out.
     """
@@ -48,11 +48,6 @@ class Row(NamedTuple):
     fault: Optional[str] = None
     lexicon: Sequence[str] = ()
     box: Optional[Box] = None
-
-
-def words_of(text: str) -> List[str]:
-    """Return the words of a lexicon that are parted by commas."""
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def rows(path: Path, layout: Layout, exists: Exists) -> Iterator[Row]:
@@ -84,7 +79,7 @@ def _row(number: int, fields: List[str], layout: Layout, has_quotes: bool) -> Ro
     if len(fields) != layout.width or not fields[layout.columns[0]].strip():
         return Row(number, fault="not the path of an image and its text")
     name, text, *part = (fields[column].strip() for column in layout.columns)
-    lexicon = [] if layout.lexicon is None else words_of(fields[layout.lexicon])
+    lexicon = [] if layout.lexicon is None else fields[layout.lexicon].split(",")
     return Row(number, name, text, "".join(PARTS.get(each.lower(), each) for each in part), lexicon=lexicon)
 
 

@@ -9,7 +9,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional
 from xml.parsers import expat
 
 from ocr_lib.errors import OCRError, naming
-from ocr_lib.sets.lists import Box, Row, words_of
+from ocr_lib.sets.lists import Box, Row
 
 SUFFIX = ".xml"
 SVT, ICDAR2003 = "tagset", "imagelist"
@@ -48,7 +48,7 @@ def root_of(path: Path) -> Optional[str]:
 def svt_rows(path: Path) -> Iterator[Row]:
     """Yield the words of images; raises an `OCRError` if the file is no such list."""
     for image in _parse(path, SVT).all("image"):
-        name, lexicon = image.said("imageName"), words_of(image.said("lex"))
+        name, lexicon = image.said("imageName"), image.said("lex").split(",")
         for group in image.all("taggedRectangles"):
             for word in group.all("taggedRectangle"):
                 box = _box(word.attributes)

@@ -16,7 +16,10 @@ LISTS = {
     "titled.tsv": "image\tlexicon\ttext\n" + "".join(f"{name}\t{words}\t{text}\n" for name, text, words in ROWS),
     "words.json": json.dumps([dict(zip(("file_name", "text", "lexicon"), row)) for row in ROWS]),
     "lists.json": json.dumps(
-        [{"image": name, "text": text, "lexicon": [text, "x", str(n)]} for n, (name, text, _) in enumerate(ROWS)]
+        [
+            {"image": name, "text": text, "lexicon": [text, " x\n", "", str(n), 5]}
+            for n, (name, text, _) in enumerate(ROWS)
+        ]
     ),
 }
 
