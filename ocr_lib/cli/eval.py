@@ -71,6 +71,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     else:
         print(evaluation.as_text())
     if args.html:
-        page = html_report(evaluation, f"{args.model or args.prefix} on {', '.join(map(str, args.data))}")
+        how = [f"--{name} {options[name]}" for name in ("compare", "lexicon") if options[name] not in ("exact", None)]
+        title = f"{args.model or args.prefix} on {', '.join([*map(str, args.data), *how])}"
+        page = html_report(evaluation, title)
         write_atomic(args.html, page.encode("utf-8", "backslashreplace"))
     return 0

@@ -183,12 +183,13 @@ class TestSeveralSets:
         ]
 
     def test_html(self, evaluate, sets, tmp_path):
-        evaluate(*sets, options=[f"--html={tmp_path}/page.html"])
+        evaluate(*sets, options=[f"--html={tmp_path}/page.html", "--compare=alphanumeric"])
         found = []
         parser = HTMLParser()
         parser.handle_data = found.append
         parser.feed((tmp_path / "page.html").read_text(encoding="utf-8"))
         assert [found.count(str(path)) for path in sets] == [2, 2], "in the table, and above what is its own"
+        assert f"ocr on {sets[0]}, {sets[1]}, --compare alphanumeric" in "".join(found)
         assert found.count("Figures") == found.count("Worst lines") == 2
         assert found.count(FIGURES["wer"][0]) == 2
 
