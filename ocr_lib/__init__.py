@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ocr_lib.feed.streams import captchas as captchas
     from ocr_lib.feed.streams import labelled as labelled
     from ocr_lib.jobs.evaluate import evaluate as evaluate
+    from ocr_lib.jobs.evaluate import evaluate_all as evaluate_all
     from ocr_lib.jobs.export import export as export
     from ocr_lib.jobs.inspect import inspect as inspect
     from ocr_lib.jobs.load import load as load
@@ -42,6 +43,7 @@ _HOMES = {
     "Recipe": "ocr_lib.recipe.recipe",
     "captchas": "ocr_lib.feed.streams",
     "evaluate": "ocr_lib.jobs.evaluate",
+    "evaluate_all": "ocr_lib.jobs.evaluate",
     "export": "ocr_lib.jobs.export",
     "inspect": "ocr_lib.jobs.inspect",
     "labelled": "ocr_lib.feed.streams",

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Optional
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cli.command import add_checkpoint
@@ -11,11 +12,19 @@ from ocr_lib.errors import OCRError, option_name
 from ocr_lib.jobs.load import load, load_model
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.recognizer import Recognizer
+from ocr_lib.sets.dataset import OWN_LEXICONS
 from ocr_lib.zoo.models import model_names
 
 
-def add_recognizer(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name a recognizer and say how it reads."""
+def add_recognizer(parser: argparse.ArgumentParser, has_own_lexicons: bool = False) -> None:
+    """Add the options that name a recognizer and say how it reads.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    has_own_lexicons : bool
+        Whether the command reads lexicons of single images, as `own_lexicon` names them.
+    """
     add_checkpoint(parser)
     parser.add_argument(
         "--model",
@@ -31,11 +40,12 @@ def add_recognizer(parser: argparse.ArgumentParser) -> None:
         "--pattern imply (default: greedy)",
     )
     parser.add_argument("--beam-width", type=int, metavar="N", help="prefixes that beam search keeps (default: 16)")
+    own = "; own: the best word of each image's lexicon in the data, own-medium: of IIIT5K's of 1,000 words"
     parser.add_argument(
         "--lexicon",
-        type=Path,
-        metavar="FILE",
-        help="read only words of this file, one a line; none, with confidence 0, where all are too long",
+        metavar="|".join(["FILE", *OWN_LEXICONS]) if has_own_lexicons else "FILE",
+        help="read only words of this file, one a line; none, with confidence 0, where all are too long"
+        + (own if has_own_lexicons else ""),
     )
     parser.add_argument("--pattern", metavar="REGEX", help=r"likewise, only texts that match as a whole: \d{3,4}")
 
@@ -69,6 +79,24 @@ def open_recognizer(args: argparse.Namespace, num_images: int = sys.maxsize) -> 
     return recognizer
 
 
+def own_lexicon(args: argparse.Namespace) -> Optional[str]:
+    """Take ``--lexicon own`` or the like out of the options, and return it; None if a file is given, or nothing.
+
+    Raises
+    ------
+    OCRError
+        If a decoder, or what it takes, is given besides: words are scored one by one.
+    """
+    if args.lexicon not in OWN_LEXICONS:  # a file of that name is ./own
+        return None
+    name: str = args.lexicon
+    args.lexicon = None
+    for option in ("decoder", "beam_width", "pattern"):
+        if getattr(args, option) is not None:
+            raise OCRError(f"--lexicon {name} scores each word of a lexicon: leave {option_name(option)} out")
+    return name
+
+
 def _check_decoding(args: argparse.Namespace) -> None:
     """Refuse options that contradict each other, and set the decoder that they imply."""
     if args.lexicon is not None and args.pattern is not None:
@@ -93,7 +121,7 @@ def _decoder(args: argparse.Namespace, alphabet: Alphabet) -> Decoder:
     if not 1 <= width <= MOST_WIDTH:
         raise OCRError(f"--beam-width must be from 1 to {MOST_WIDTH}, not {width}")
     if args.lexicon is not None:
-        return BeamDecoder(load_lexicon(args.lexicon, alphabet), width)
+        return BeamDecoder(load_lexicon(Path(args.lexicon), alphabet), width)
     if args.pattern is not None:
         return BeamDecoder(compile_pattern(args.pattern, alphabet), width)
     return BeamDecoder(all_texts(alphabet.num_classes), width)

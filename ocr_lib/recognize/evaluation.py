@@ -13,7 +13,8 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from ocr_lib.page import thumbnail
-from ocr_lib.recognize.metrics import CER, CER_LINE, EXACT, EXACT_ALNUM_CI, EXACT_CI, LCS, WER, evaluate
+from ocr_lib.recognize.equal_texts import EQUALITIES, Equality
+from ocr_lib.recognize.metrics import CER, CER_LINE, EXACT, EXACT_ALNUM_CI, EXACT_CI, LCS, WER, evaluate, rates, scores
 from ocr_lib.recognize.reading import Reading
 
 FIGURES = {
@@ -89,6 +90,8 @@ class Evaluation:
     ----------
     figures : dict of str to float
         By their names in `FIGURES`, as fractions.
+    scores : numpy.ndarray
+        (figures, 2) float64: what each is the quotient of, so that those of several sets can be added up.
     count, skipped : int
         Images that were read, and those that could not be.
     confusions : list of Confusion
@@ -103,6 +106,7 @@ class Evaluation:
     """
 
     figures: Dict[str, float]
+    scores: np.ndarray
     count: int
     skipped: int
     confusions: List[Confusion]
@@ -113,9 +117,7 @@ class Evaluation:
     def as_json(self) -> Dict[str, Any]:
         """Return what JSON can say of it; a rate of errors over no characters at all is None."""
         return {
-            **{name: _finite(figure) for name, figure in self.figures.items()},
-            "count": self.count,
-            "skipped": self.skipped,
+            **figures_as_json(self.figures, self.count, self.skipped),
             "confusions": [asdict(confusion) for confusion in self.confusions],
             "by_length": [_group_as_json(group) for group in self.by_length],
             "by_confidence": [_group_as_json(group) for group in self.by_confidence],
@@ -134,10 +136,13 @@ class Evaluator:
     ----------
     num_worst : int
         How many of the worst lines to keep.
+    equality : Equality
+        When texts count as the same: all that is measured and told is of what counts of them.
     """
 
-    def __init__(self, num_worst: int = 20) -> None:
+    def __init__(self, num_worst: int = 20, equality: Equality = EQUALITIES["exact"]) -> None:
         self._num_worst = num_worst
+        self._key = equality.key
         self._references: List[str] = []
         self._texts: List[str] = []
         self._confidences: List[float] = []
@@ -145,14 +150,15 @@ class Evaluator:
 
     def add(self, name: str, reference: str, reading: Reading, image: np.ndarray) -> None:
         """Take one image in: its name, what it says, as it was read, and its pixels, (H, W) or (H, W, 3) uint8."""
+        reference, text = self._key(reference), self._key(reading.text)
         self._references.append(reference)
-        self._texts.append(reading.text)
+        self._texts.append(text)
         self._confidences.append(reading.confidence)
-        if reference == reading.text:
+        if reference == text:
             return
-        rate, _ = CER_LINE.score(reference, reading.text)
-        edits = Levenshtein.distance(reference, reading.text)
-        line = Line(name, reference, reading.text, reading.confidence, edits, thumbnail(image))
+        rate, _ = CER_LINE.score(reference, text)
+        edits = Levenshtein.distance(reference, text)
+        line = Line(name, reference, text, reading.confidence, edits, thumbnail(image))
         heapq.heappush(self._worst, (rate, -reading.confidence, -len(self._texts), line))
         if len(self._worst) > self._num_worst:
             heapq.heappop(self._worst)
@@ -170,12 +176,15 @@ class Evaluator:
         ValueError
             If none was read.
         """
-        measured = evaluate(self._references, self._texts)
+        measures = [measure for _, measure in FIGURES.values()]
+        totals = scores(self._references, self._texts, measures)
+        measured = rates(totals, measures)
         step = length_step(max(map(len, self._references)))
         lengths = [len(reference) // step * step for reference in self._references]
         bins = [_confidence_bin(confidence) for confidence in self._confidences]
         return Evaluation(
             figures={name: measured[measure.name] for name, (_, measure) in FIGURES.items()},
+            scores=totals,
             count=len(self._texts),
             skipped=skipped,
             confusions=confusions(self._references, self._texts),
@@ -195,6 +204,11 @@ class Evaluator:
             figures = evaluate(references, texts, [EXACT, CER])
             groups.append(Group(low, high, len(texts), figures[EXACT.name], figures[CER.name]))
         return groups
+
+
+def figures_as_json(figures: Dict[str, float], count: int, skipped: int) -> Dict[str, Any]:
+    """Return figures and numbers of images as JSON can say them."""
+    return {**{name: _finite(figure) for name, figure in figures.items()}, "count": count, "skipped": skipped}
 
 
 def confusions(references: List[str], texts: List[str]) -> List[Confusion]:

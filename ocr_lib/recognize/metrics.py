@@ -1,12 +1,13 @@
 """How well recognized text agrees with the truth: each figure once, as a function of two texts."""
 
 import math
-import unicodedata
 from dataclasses import dataclass
 from typing import Callable, Dict, Sequence, Tuple
 
 import numpy as np
 from rapidfuzz.distance import LCSseq, Levenshtein
+
+from ocr_lib.recognize.equal_texts import alphanumeric
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,7 @@ def _exact_ci(reference: str, hypothesis: str) -> Tuple[float, float]:
 
 
 def _exact_alnum_ci(reference: str, hypothesis: str) -> Tuple[float, float]:
-    return _exact_ci(_alphanumeric(reference), _alphanumeric(hypothesis))
-
-
-def _alphanumeric(text: str) -> str:
-    return "".join(character for character in text if unicodedata.category(character)[0] in "LMN")
+    return _exact(alphanumeric(reference), alphanumeric(hypothesis))
 
 
 def _common(reference: str, hypothesis: str) -> Tuple[float, float]:

@@ -1,6 +1,7 @@
 """What all that reads images has in common, whatever runs the network."""
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import (
     AbstractSet,
     Any,
@@ -33,6 +34,11 @@ S = TypeVar("S", Sequence[Any], np.ndarray)
 def batches(items: S, size: int) -> List[S]:
     """Part a sequence, or an array along its first axis, into parts of so many items, the last one of the rest."""
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+@lru_cache(maxsize=2**16)
+def _encoded(alphabet: Alphabet, word: str) -> List[int]:
+    return alphabet.encode(word)  # lexicons have the same words again and again
 
 
 class Recognizer(ABC):
@@ -112,12 +118,29 @@ class Recognizer(ABC):
             return self.read([self._loaded(images, "the image")])[0]
         return self.read([self._loaded(image, f"image {i}") for i, image in enumerate(images)])
 
-    def read(self, images: Sequence[np.ndarray]) -> List[Reading]:
-        """Read images, each (H, W), or in OpenCV's order of colours (H, W, 3), uint8 of any size."""
+    def read(self, images: Sequence[np.ndarray], lexicons: Optional[Sequence[Sequence[str]]] = None) -> List[Reading]:
+        """Read images, each (H, W), or in OpenCV's order of colours (H, W, 3), uint8 of any size.
+
+        Parameters
+        ----------
+        images : sequence of numpy.ndarray
+        lexicons : sequence of sequence of str, optional
+            The texts to choose from for each image: the most probable is taken, whatever the decoder is.
+
+        Returns
+        -------
+        list of Reading
+
+        Raises
+        ------
+        OCRError
+            If a lexicon has a character that the alphabet lacks.
+        """
         found: Dict[int, Reading] = {}
         for indices, probabilities, steps in self._parts(images):
             widths = [self.preparation.line_shape(*images[index].shape[:2])[1] for index in indices]
-            found.update(zip(indices, readings(probabilities, self.alphabet, self.decode, widths, steps)))
+            decode = self.decode if lexicons is None else self._best_of([lexicons[index] for index in indices])
+            found.update(zip(indices, readings(probabilities, self.alphabet, decode, widths, steps)))
         return [found[index] for index in range(len(images))]
 
     def texts(self, images: Sequence[np.ndarray]) -> List[str]:
@@ -126,6 +149,11 @@ class Recognizer(ABC):
         for indices, probabilities, _ in self._parts(images):
             found.update(zip(indices, (self.alphabet.decode(labels or []) for labels in self.decode(probabilities))))
         return [found[index] for index in range(len(images))]
+
+    def _best_of(self, lexicons: Sequence[Sequence[str]]) -> Decoder:
+        from ocr_lib.recognize.best_word import BestWord  # compiled code, which the first time takes seconds
+
+        return BestWord([[_encoded(self.alphabet, word) for word in words] for words in lexicons])
 
     def _loaded(self, image: Any, place: str) -> np.ndarray:
         with naming(name_of(image, place)):

@@ -1,33 +1,52 @@
 """An evaluation as one HTML page that needs nothing else: no network, no script, no other file."""
 
 from html import escape
-from typing import Iterable, List, Tuple
+from typing import Iterable, List, Tuple, Union
 
 from rapidfuzz.distance import Levenshtein
 
 from ocr_lib.page import bar, head, number, page, picture, table
 from ocr_lib.recognize.evaluation import FIGURES, Evaluation, Group, Line, range_of, visible
+from ocr_lib.recognize.evaluations import COLUMNS, Evaluations
 
 _MOST_CONFUSIONS = 50
 
 
-def html_report(evaluation: Evaluation, title: str) -> str:
-    """Return an evaluation as an HTML page.
+def html_report(found: Union[Evaluation, Evaluations], title: str) -> str:
+    """Return an evaluation, or those of several data sets one below the other, as an HTML page.
 
     Parameters
     ----------
-    evaluation : Evaluation
+    found : Evaluation or Evaluations
     title : str
         What was evaluated, as plain text.
     """
-    sections = [
+    if isinstance(found, Evaluation):
+        sections = _sections(found)
+    else:
+        sections = [_sets(found)]
+        for name, evaluation in found.sets:
+            sections += [f"<h1>{escape(name)}</h1>", *_sections(evaluation)]
+    return page(title, f"{found.count} images read, {found.skipped} skipped", sections)
+
+
+def _sections(evaluation: Evaluation) -> List[str]:
+    return [
         _figures(evaluation),
         _groups("By length of the text", "characters", evaluation.by_length),
         _groups("By confidence", "confidence", evaluation.by_confidence),
         _confusions(evaluation),
         _worst(evaluation.worst),
     ]
-    return page(title, f"{evaluation.count} images read, {evaluation.skipped} skipped", sections)
+
+
+def _sets(found: Evaluations) -> str:
+    rows = [
+        [head(name), *map(number, (str(count), str(skipped), *(f"{figures[column]:.2%}" for column in COLUMNS)))]
+        for name, count, skipped, figures in found.rows()
+    ]
+    heads = ["images", "skipped", *COLUMNS.values()]
+    return table("Data sets", [("data", ""), *((label, "number") for label in heads)], rows)
 
 
 def _figures(evaluation: Evaluation) -> str:

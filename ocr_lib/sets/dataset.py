@@ -6,15 +6,26 @@ from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
-from ocr_lib.sets.label_files import LABELS, LIST, label_files, recognise_list
+from ocr_lib.sets.label_files import FIRST, LABELS, LIST, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
 from ocr_lib.sets.layouts import COMMA, PARTS, SYNTH90K, TAB, Layout
 from ocr_lib.sets.readers import gt_suffix, read_gt, read_list, read_names
 from ocr_lib.sets.records import RecordDataset
+from ocr_lib.sets.standard import (
+    ICDAR2003,
+    IIIT5K,
+    SVT,
+    format_of_file,
+    format_of_folder,
+    read_icdar2003,
+    read_iiit5k,
+    read_svt,
+)
 
 __all__ = [
     "FORMATS",
     "MAX_PROBLEMS",
+    "OWN_LEXICONS",
     "Dataset",
     "Item",
     "check_problems",
@@ -27,6 +38,8 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 0.05
+OWN, OWN_MEDIUM = OWN_LEXICONS = ("own", "own-medium")
+_IIIT5K_LEXICONS = {OWN: "smallLexi", OWN_MEDIUM: "mediumLexi"}
 _TOLD = 5
 
 
@@ -36,6 +49,7 @@ class Options(NamedTuple):
     label_pattern: Optional[str] = None
     parts: Sequence[str] = ()
     alphabet: Optional[str] = None
+    lexicon: Optional[str] = None
 
 
 Read = Callable[[Path, Options], Dataset]
@@ -48,6 +62,7 @@ def open_dataset(
     label_pattern: Optional[str] = None,
     parts: Sequence[str] = (),
     alphabet: Optional[str] = None,
+    lexicon: Optional[str] = None,
 ) -> Dataset:
     """Open a data set.
 
@@ -66,14 +81,19 @@ def open_dataset(
         left out.
     alphabet : str, optional
         Characters that class ids in a RecordIO file stand for, in their order.
+    lexicon : str, optional
+        One of `OWN_LEXICONS`, which images are to have; of IIIT5K the small one or the medium one.
 
     Raises
     ------
     OCRError
-        If there is no such data set, or nothing in it can be used, or too little; or if the share is none.
+        If there is no such data set, or nothing in it can be used, or too little; if it has no lexicons and these are
+        wanted; or if the share is none.
     """
     if not 0 <= max_problems <= 1:
         raise OCRError(f"--max-problems must be from 0 to 1, not {max_problems:g}")
+    if lexicon not in (None, *OWN_LEXICONS):
+        raise OCRError(f"there are no lexicons {lexicon}: choose from {', '.join(OWN_LEXICONS)}")
     path = Path(path)
     if not path.exists():
         raise OCRError(f"{path}: no such file or folder")
@@ -82,8 +102,12 @@ def open_dataset(
         raise OCRError(f"there is no format {name}: choose from {', '.join(FORMATS)}")
     if label_pattern and name != "names":
         raise OCRError(f"--label-pattern finds labels in the names of images: it goes with --format names, not {name}")
-    dataset = FORMATS[name](path, Options(label_pattern, parts, alphabet))
+    if lexicon == OWN_MEDIUM and name != IIIT5K:
+        raise OCRError(f"{path} is no list of IIIT5K, which alone has two lexicons of each image: give --lexicon {OWN}")
+    dataset = FORMATS[name](path, Options(label_pattern, parts, alphabet, lexicon))
     check_problems(path, len(dataset), dataset.problems, max_problems)
+    if lexicon and not any(map(dataset.lexicon, range(len(dataset)))):
+        raise OCRError(f"{path}: its images have no lexicons; lists have them in a third column, parted by commas")
     return dataset
 
 
@@ -131,12 +155,15 @@ def find_format(path: Path) -> str:
     if not path.is_dir():
         return _format_of_file(path)
     files = label_files(path)
-    if files.one(*LABELS, LIST):
+    if files.one(*FIRST):
         return "labels"
     if gt_suffix(path):
         return "gt"
     if next(path.glob("*.rec"), None):
         return "rec"
+    standard = format_of_folder(path)
+    if standard:
+        return standard
     if image_files(path):
         files.check_names()
         return "names"
@@ -146,6 +173,9 @@ def find_format(path: Path) -> str:
 def _format_of_file(path: Path) -> str:
     if path.suffix.lower() == ".rec":
         return "rec"
+    standard = format_of_file(path)
+    if standard:
+        return standard
     if recognise_list(path):
         return "labels"
     raise OCRError(f"{path}: no list of images and their texts; --format says what it is: {', '.join(FORMATS)}")
@@ -166,7 +196,7 @@ def _read_names(path: Path, options: Options) -> Dataset:
 
 
 def _read_labels(path: Path, options: Options) -> Dataset:
-    return read_list(_list_of(path, *LABELS, LIST), None, options.parts)
+    return read_list(_list_of(path, *FIRST), None, options.parts)
 
 
 def _read_as(layout: Layout) -> Read:
@@ -193,5 +223,8 @@ FORMATS: Dict[str, Read] = {
     "list": _read_as(COMMA),
     "tab": _read_as(TAB),
     "synth90k": _read_as(SYNTH90K),
+    IIIT5K: lambda path, options: read_iiit5k(path, options.parts, _IIIT5K_LEXICONS.get(options.lexicon or "")),
+    SVT: lambda path, options: read_svt(path, options.parts),
+    ICDAR2003: lambda path, options: read_icdar2003(path, options.parts),
     "rec": _read_records,
 }

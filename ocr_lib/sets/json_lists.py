@@ -9,6 +9,7 @@ from ocr_lib.encoding import decode_text
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.sets.layouts import (
     JSON,
+    LEXICON_TITLES,
     LOOKED_AT,
     NAME_TITLES,
     PART_TITLES,
@@ -58,18 +59,25 @@ def _entries(tree: Any) -> Iterable[Tuple[Any, Any]]:
 
 
 def _row(number: int, name: Any, entry: Any) -> Row:
-    text, part = entry, ""
+    text, part, lexicon = entry, "", []
     if isinstance(entry, dict):
         known = {str(key).lower(): value for key, value in entry.items()}
         name = name or next((known[title] for title in sorted(NAME_TITLES & known.keys())), None)
         texts = TEXT_TITLES & known.keys()
         text = known[min(texts)] if len(texts) == 1 else None
         part = str(next((known[title] for title in sorted(PART_TITLES & known.keys())), ""))
+        lexicon = next((_words(known[title]) for title in sorted(LEXICON_TITLES & known.keys())), [])
     if isinstance(text, int) and not isinstance(text, bool):
         text = str(text)
     if not (isinstance(name, str) and isinstance(text, str)):
         return Row(number, fault="not the name of an image and its text, which is to be in quotes")
-    return Row(number, name.strip(), text, PARTS.get(part.lower(), part))
+    return Row(number, name.strip(), text, PARTS.get(part.lower(), part), lexicon=lexicon)
+
+
+def _words(lexicon: Any) -> List[str]:
+    if isinstance(lexicon, str):
+        return lexicon.split(",")
+    return [word for word in lexicon if isinstance(word, str)] if isinstance(lexicon, list) else []
 
 
 def recognise_json(path: Path, exists: Exists) -> Optional[Recognised]:

@@ -15,6 +15,7 @@ from ocr_lib.sets.layouts import Recognised, recognise
 
 LABELS = ("labels.tsv", "labels.csv")
 LIST = "list.txt"
+FIRST = (*LABELS, LIST, "gt.txt")  # of several lists; that of ICDAR has one of coordinates beside it, coords.txt
 GT_SUFFIX = ".gt.txt"
 _SUFFIXES = (".csv", ".lst", ".tsv", ".txt", *JSON_SUFFIXES)
 _CALLED_LABELS = re.compile(r"label|annot|transcri|caption|ground.?truth|(?:^|[_-])gt(?:$|[_-])", re.IGNORECASE)

@@ -54,6 +54,10 @@ class Dataset(ABC):
         """Return the texts of some images."""
         return [self.item(index).text for index in indices]
 
+    def lexicon(self, index: int) -> List[str]:
+        """Return the words that an image may say, if the data set has a lexicon for each."""
+        return []
+
     @abstractmethod
     def where(self, index: int) -> str:
         """Return where an image is, for messages."""
@@ -123,6 +127,10 @@ class _Rewritten(Dataset):
         """Return the name of an image, and its text as it is written."""
         place = self._indices[index]
         return Item(self._dataset.item(place).name, self._text(place))
+
+    def lexicon(self, index: int) -> List[str]:
+        """Return the words that an image may say, as they are."""
+        return self._dataset.lexicon(self._indices[index])
 
     def where(self, index: int) -> str:
         """Return where an image is, for messages."""

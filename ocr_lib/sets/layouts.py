@@ -22,6 +22,7 @@ TEXT_TITLES = frozenset(
     "answer caption content gt ground_truth label labels sentence string target text texts transcript transcription "
     "value word words".split()
 )
+LEXICON_TITLES = frozenset(("lex", "lexicon"))
 PART_TITLES = frozenset("fold part partition set split subset".split())
 PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -43,6 +44,8 @@ class Layout(NamedTuple):
         Columns of a line; of two, the second has all that is behind the first separator.
     columns : tuple of int
         Which of them is the name, the text and, in lists that have one, the part of the data set.
+    lexicon : int, optional
+        Which has the words that the image may say, parted by commas, in lists that have them.
     has_titles : bool
         The first line names the columns.
     fault : str, optional
@@ -53,6 +56,7 @@ class Layout(NamedTuple):
     is_quoted: bool = False
     width: int = 2
     columns: Tuple[int, ...] = (0, 1)
+    lexicon: Optional[int] = None
     has_titles: bool = False
     fault: Optional[str] = None
 
@@ -182,6 +186,8 @@ def _with_columns(layout: Layout, split: Sequence[Sequence[str]], exists: Exists
             if all(fields[part].strip().lower() in PARTS for fields in split):
                 name, text = (column for column in range(3) if column != part)
                 return layout._replace(width=3, columns=(name, text, part))
+        if 2 * sum(map(_has_lexicon, split)) > len(split):
+            return layout._replace(width=3, lexicon=2)
     if len(counts) == 1 and (layout.is_quoted or layout == TAB):
         return layout._replace(
             fault=f"lines have {min(counts)} columns: name them in a first line, as file_name and text; to --format "
@@ -190,10 +196,16 @@ def _with_columns(layout: Layout, split: Sequence[Sequence[str]], exists: Exists
     return layout
 
 
+def _has_lexicon(fields: Sequence[str]) -> bool:
+    """Whether the last column has words parted by commas, one of which is the text in the second."""
+    words = [word.strip().casefold() for word in fields[2].split(",")]
+    return len(words) > 1 and fields[1].strip().casefold() in words
+
+
 def _with_titles(layout: Layout, titles: List[str], split: Sequence[Sequence[str]], exists: Exists) -> Layout:
-    names, texts, parts = (
+    names, texts, parts, lexicons = (
         [column for column, title in enumerate(titles) if title in known]
-        for known in (NAME_TITLES, TEXT_TITLES, PART_TITLES)
+        for known in (NAME_TITLES, TEXT_TITLES, PART_TITLES, LEXICON_TITLES)
     )
     if len(titles) == 2:
         name = names[0] if names else 1 - texts[0]
@@ -205,4 +217,4 @@ def _with_titles(layout: Layout, titles: List[str], split: Sequence[Sequence[str
         return layout._replace(
             fault=f"columns are called {told}: call that of the images' names file_name, that of their texts text"
         )
-    return layout._replace(columns=(*names, *texts, *parts[:1]))
+    return layout._replace(columns=(*names, *texts, *parts[:1]), lexicon=lexicons[0] if lexicons else None)

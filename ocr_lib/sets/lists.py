@@ -13,8 +13,17 @@ from ocr_lib.sets.layouts import PARTS, Exists, Layout, looks_like_image
 _MOST_LINES = 10  # of a cell in quotes
 
 
+class Box(NamedTuple):
+    """A rectangle of an image, in pixels from its upper left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 class Row(NamedTuple):
-    """A line of a list, or an entry of one in JSON.
+    """A line of a list, or an entry of one in JSON, MATLAB's format or XML.
 
     Attributes
     ----------
@@ -26,6 +35,10 @@ class Row(NamedTuple):
         Of the data set: train, val, test or another word; empty where a list has none.
     fault : str, optional
         Why the line says nothing.
+    lexicon : sequence of str
+        The words that the image may say, as they are parted; empty where a list has none.
+    box : Box, optional
+        Where the text is in the image; all of it if left out.
     """
 
     line: int
@@ -33,6 +46,8 @@ class Row(NamedTuple):
     text: str = ""
     part: str = ""
     fault: Optional[str] = None
+    lexicon: Sequence[str] = ()
+    box: Optional[Box] = None
 
 
 def rows(path: Path, layout: Layout, exists: Exists) -> Iterator[Row]:
@@ -64,7 +79,8 @@ def _row(number: int, fields: List[str], layout: Layout, has_quotes: bool) -> Ro
     if len(fields) != layout.width or not fields[layout.columns[0]].strip():
         return Row(number, fault="not the path of an image and its text")
     name, text, *part = (fields[column].strip() for column in layout.columns)
-    return Row(number, name, text, *(PARTS.get(each.lower(), each) for each in part))
+    lexicon = [] if layout.lexicon is None else fields[layout.lexicon].split(",")
+    return Row(number, name, text, "".join(PARTS.get(each.lower(), each) for each in part), lexicon=lexicon)
 
 
 def _records(path: Path, layout: Layout, exists: Exists) -> Iterator[Tuple[int, str, Optional[List[str]]]]:

@@ -3,79 +3,27 @@
 import logging
 import os
 import re
-from array import array
 from collections import Counter
 from pathlib import Path
-from typing import Container, Dict, Iterable, List, Optional, Sequence
+from typing import Container, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from ocr_lib.encoding import decode_text
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.images.file import IMAGE_SUFFIXES
+from ocr_lib.sets.file_dataset import FileDataset
 from ocr_lib.sets.folders import ImageFinder, walk
 from ocr_lib.sets.json_lists import json_rows
 from ocr_lib.sets.label_files import GT_SUFFIX, LABELS, recognise_list
-from ocr_lib.sets.labelled import Dataset, Item, Strings, clean_label, name_of, path_of
+from ocr_lib.sets.labelled import Dataset, name_of
 from ocr_lib.sets.layouts import JSON, NAME_TITLES, Layout
-from ocr_lib.sets.lists import Row, rows
+from ocr_lib.sets.lists import Box, Row, rows
 from ocr_lib.sets.names import find_scheme, scheme_of_pattern
 
 logger = logging.getLogger(__name__)
 
 # OCRopus and its heirs keep an image's binarized, normalised and dewarped forms beside it.
 _FORMS = re.compile(r"\.(?:bin|dew|nrm|raw)$")
-
-
-class FileDataset(Dataset):
-    """Image files of a folder and those within.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-    listing : pathlib.Path, optional
-        The file that lists them.
-    """
-
-    def __init__(self, folder: Path, listing: Optional[Path] = None) -> None:
-        super().__init__()
-        self._folder = folder
-        self._listing = listing
-        self._names = Strings()
-        self._texts = Strings()
-        self._lines = array("L")
-
-    def add(self, name: str, text: str, line: int = 0) -> bool:
-        """Take an image in, or note why it can't be used; returns whether it can."""
-        try:
-            name.encode()
-            label = clean_label(text)
-        except UnicodeEncodeError:
-            self.note(self._place(name, line), "the name is not UTF-8")
-        except OCRError as error:
-            self.note(self._place(name, line), error)
-        else:
-            self._names.append(name)
-            self._texts.append(label)
-            self._lines.append(line)
-            return True
-        return False
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def item(self, index: int) -> Item:
-        """Return the path of an image, from the folder on, and its text."""
-        return Item(self._names[index], self._texts[index])
-
-    def where(self, index: int) -> str:
-        """Return the path of an image, after file and line if it is listed in one."""
-        return self._place(self._names[index], self._lines[index])
-
-    def _bytes(self, index: int) -> bytes:
-        return (self._folder / path_of(self._names[index])).read_bytes()
-
-    def _place(self, name: str, line: int) -> str:
-        return f"{self._listing}:{line}: {name}" if self._listing else str(self._folder / name)
 
 
 def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
@@ -105,7 +53,7 @@ def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
         if text is None:
             dataset.note(str(folder / name), f"{scheme.name} finds no label")
         else:
-            dataset.add(name, text)
+            dataset.add(Row(0, name, text))
     return dataset
 
 
@@ -132,7 +80,8 @@ def read_gt(folder: Path) -> Dataset:
                 except (OCRError, OSError) as error:
                     dataset.note(str(path), error)
                 else:
-                    dataset.add(name_of(os.path.relpath(path.with_name(images[0]), folder)), label)
+                    name = name_of(os.path.relpath(path.with_name(images[0]), folder))
+                    dataset.add(Row(0, name, label))
     return dataset
 
 
@@ -175,7 +124,7 @@ def read_list(path: Path, layout: Optional[Layout] = None, parts: Sequence[str] 
     if len(layout.columns) > 2 or layout == JSON:
         listed = list(listed)
         wanted = _of_part(path, listed, parts)
-    names = _take(dataset, wanted, path, finder)
+    names = take(dataset, wanted, path, finder)
     if path.name in LABELS and wanted is listed:
         for image in image_files(path.parent):
             if name_of(image.name) not in names:
@@ -185,27 +134,32 @@ def read_list(path: Path, layout: Optional[Layout] = None, parts: Sequence[str] 
     return dataset
 
 
-def _take(dataset: FileDataset, wanted: Iterable[Row], path: Path, finder: ImageFinder) -> Container[str]:
-    """Take the images of rows in, or note why they can't be used; return the names of those that are there."""
-    texts: Dict[str, str] = {}
+def take(dataset: FileDataset, wanted: Iterable[Row], path: Path, finder: ImageFinder) -> Container[str]:
+    """Take the images of a list's rows in, or note why they can't be used; return the names of those that are there."""
+    names: Set[str] = set()
+    texts: Dict[Tuple[str, Optional[Box]], str] = {}
     twice = 0
     for row in wanted:
         name = None if row.fault else finder.find(row.name)
         if row.fault:
             dataset.note(f"{path}:{row.line}", row.fault)
-        elif name is None:
+            continue
+        if name is None:
             if row.line > 1 or row.name.lower() not in NAME_TITLES:
                 dataset.note(f"{path}:{row.line}", f"no image {row.name}")
-        elif name not in texts:
-            texts[name] = row.text
-            dataset.add(name, row.text, row.line)
-        elif row.text.split() == texts[name].split():
-            twice += dataset.add(name, row.text, row.line)
+            continue
+        names.add(name)
+        key = name, row.box
+        if key not in texts:
+            texts[key] = row.text
+            dataset.add(row._replace(name=name))
+        elif row.text.split() == texts[key].split():
+            twice += dataset.add(row._replace(name=name))
         else:
             dataset.note(f"{path}:{row.line}", f"{name} is listed again, with another text")
     if twice:
         logger.warning("%s: %d lines name an image again, with the same text: these weigh twice", path, twice)
-    return texts
+    return names
 
 
 def _recognised(path: Path) -> Layout:

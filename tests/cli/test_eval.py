@@ -9,27 +9,12 @@ from html.parser import HTMLParser
 import pytest
 
 from ocr_lib.cli.eval import main
+from tests.cli.eval_command import KEYS, LABELS, write_data
 from tests.cli.infer_command import ROOT, write
 from tests.cli.running import run_main
 from tests.small_network import LETTERS
 
 SCRIPT = ROOT / "lstm_ocr_eval.py"
-KEYS = [
-    *("exact_match", "exact_match_ci", "exact_match_alnum_ci", "cer", "cer_line", "wer", "lcs", "count", "skipped"),
-    *("confusions", "by_length", "by_confidence", "worst"),
-]
-# What the images show, and what their labels say.
-LABELS = {"0089": "0089", "7": "1", "31415": "31475", "12": "12", "99": "999"}
-
-
-def write_data(folder, labels=LABELS, alphabet="0123456789"):
-    """Write images of marks with their labels."""
-    lines = []
-    for index, (shown, label) in enumerate(labels.items()):
-        write(folder / f"{index}.png", shown, alphabet)
-        lines.append(f"{index}.png\t{label}\n")
-    (folder / "labels.tsv").write_text("".join(lines), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ocr_lib import OCRError, evaluate, load
+from ocr_lib import OCRError, evaluate, evaluate_all, load
 from ocr_lib.cli import eval as eval_command
 from ocr_lib.sets.dataset import open_dataset
 from ocr_lib.sets.writers import write_dataset
@@ -43,6 +43,14 @@ def test_says_what_the_command_says(folder, capsys):
         assert json.loads(capsys.readouterr().out) == json.loads(
             json.dumps(evaluate(folder / "ocr", str(folder / "data"), **named).as_json())
         )
+
+
+def test_several_sets(folder):
+    for recognizer in folder / "ocr.onnx", load(folder / "ocr.onnx"):
+        found = evaluate_all(recognizer, [folder / "data", str(folder / "data")], num_worst=1)
+        assert [name for name, _ in found.sets] == [str(folder / "data")] * 2
+        assert [len(evaluation.worst) for _, evaluation in found.sets] == [1, 1]
+        assert (found.figures["exact_match"], found.count) == (1 - WRONG / len(TEXTS), 2 * len(TEXTS))
 
 
 def test_another_decoder(folder):
@@ -121,6 +129,8 @@ class TestRefused:
             ("ocr", "data", {"num_worst": -1}, "--worst must be at least 0, not -1"),
             ("ocr", "data", {"max_problems": 2}, "--max-problems must be from 0 to 1, not 2"),
             ("ocr", "data", {"format": "gt"}, "no labelled image"),
+            ("ocr", "data", {"compare": "letters"}, "there is no --compare letters: choose from exact, alphanumeric"),
+            ("ocr", "data", {"lexicon": "small"}, "there are no lexicons small: choose from own, own-medium"),
         ],
     )
     def test_in_one_line(self, folder, recognizer, data, options, said):

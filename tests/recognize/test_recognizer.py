@@ -175,6 +175,25 @@ def test_where_no_text_is_found_there_is_none(images):
     assert [reading.confidence for reading in readings[1::2]] == [0.0] * 30
 
 
+class TestLexicons:
+    def test_each_image_is_the_best_of_its_own(self, images):
+        characters = ALPHABET.characters
+        lexicons = [[characters[n - 1], characters[n], characters[n] * 2] for n in range(60)]
+        for batch_size in 1, 7, 128:
+            readings = Told(batch_size=batch_size).read(images, lexicons)
+            assert [reading.text for reading in readings] == EXPECTED
+        wrong = [reading.text for reading in Told().read(images, [[words[0]] for words in lexicons])]
+        assert wrong == [characters[n - 1] for n in range(60)]
+
+    def test_without_a_word_that_fits(self, images):
+        (reading,) = Told(FIXED).read(images[:1], [["\u4e00" * 99]])
+        assert (reading.text, reading.confidence) == ("", 0)
+
+    def test_of_characters_that_the_alphabet_lacks(self, images):
+        with pytest.raises(OCRError, match="the alphabet lacks 'x'"):
+            Told().read(images[:1], [["x"]])
+
+
 def test_images_are_not_written_to(images):
     copies = [image.copy() for image in images]
     Told().read(images)
