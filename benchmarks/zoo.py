@@ -1,12 +1,14 @@
 """Make a model of `ocr_lib.zoo` again from nothing: train it, export it, and measure it in fonts that it never saw.
 
 The card beside the model says which recipe and which fonts; these are taken from Debian's packages, by apt-get, and
-from font/. Exact match and CER are those of 2,000 images that the `captcha` package draws on its own.
+from font/. Exact match and CER are those of 2,000 images that the `captcha` package draws on its own, or of 2,000 texts
+that are rendered.
 
     python benchmarks/zoo.py captcha-digits
 """
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from typing import Any, Dict, List, Optional
 import captcha
 from captcha.image import ImageCaptcha
 from report import FONTS, ROOT, make_parser
+from zoo_texts import measure_texts, take_all_fonts, take_words, unpack
 
 import ocr_lib
 from ocr_lib.files import write_atomic
@@ -31,6 +34,7 @@ from ocr_lib.zoo.recipes import model_recipe
 LICENSE = "Apache-2.0"
 COUNT = 2000
 NUM_CONFUSIONS = 10
+MAX_DROP_OF_TEXTS = 0.02
 
 
 def take_fonts(packages: Dict[str, List[str]], to: Path) -> List[Path]:
@@ -39,11 +43,7 @@ def take_fonts(packages: Dict[str, List[str]], to: Path) -> List[Path]:
     taken: List[Path] = []
     for package, names in packages.items():
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(
-                ["apt-get", "download", "-qq", "-o=APT::Sandbox::User=root", package], cwd=folder, check=True
-            )
-            (archive,) = Path(folder).glob("*.deb")
-            subprocess.run(["dpkg-deb", "-x", str(archive), folder], check=True)
+            unpack(package, Path(folder, package))
             taken += [Path(copy(min(Path(folder).rglob(name)), to)) for name in names]
     return taken
 
@@ -103,28 +103,54 @@ def main() -> None:
     args = parser.parse_args()
     path = FOLDER / f"{args.name}.json"
     card = json.loads(path.read_bytes())
-    recipe = model_recipe(args.name)
-    model = path.with_suffix(SUFFIX)
+    make = make_reader_of_texts if "texts" in card else make_reader_of_captchas
     with tempfile.TemporaryDirectory() as folder:
-        seen, unseen = Path(folder, "seen"), Path(folder, "unseen")
-        take_fonts(card["fonts"]["debian"], seen)
-        for font in FONTS.glob("*.ttf"):
-            copy(font, seen)
-        held_out = sorted(take_fonts(card["fonts"]["held_out"], unseen))
-        held_out += sorted(Path(captcha.__file__).parent.rglob("*.ttf"))
-        prefix = args.checkpoint or Path(folder, args.name)
-        if not args.checkpoint:
-            began = time.monotonic()
-            if "begins_with" in card:
-                train_on_drawn(prefix, recipe, card, seen, args.cpu)
-            else:
-                ocr_lib.train(prefix, recipe, seen, cpus=args.cpu)
-            card["training_seconds"] = round(time.monotonic() - began)
-        ocr_lib.export(prefix, model, samples=seen, int8=True, license=LICENSE, overwrite=True)
-        card["bytes"] = model.stat().st_size
-        card["figures"] = measure(ocr_lib.Predictor(model), recipe, held_out)
+        make(args.name, card, Path(folder), args.checkpoint, args.cpu)
     write_atomic(path, json.dumps(card, indent=2, ensure_ascii=False).encode() + b"\n")
     print(json.dumps(card["figures"], indent=2) if args.json else f"{args.name}: {card['figures']['exact_match']:.2%}")
+
+
+def make_reader_of_texts(
+    name: str, card: Dict[str, Any], folder: Path, checkpoint: Optional[str], cpus: Optional[int]
+) -> None:
+    """Make a reader of rendered texts, and put what it reads into its card."""
+    recipe, model, fonts = model_recipe(name), FOLDER / f"{name}{SUFFIX}", card["fonts"]
+    seen, unseen, prefix = folder / "seen", folder / "unseen", Path(checkpoint or folder / name)
+    take_all_fonts(fonts["packages"], fonts["largest_bytes"], seen)
+    take_fonts(fonts["held_out"], unseen)
+    os.chdir(folder)  # the recipe has the name of the file alone
+    take_words(card["texts"], Path(recipe.text.sources[-1].file))
+    if not checkpoint:
+        began = time.monotonic()
+        ocr_lib.train(prefix, recipe, seen, cpus=cpus)
+        card["training_seconds"] = round(time.monotonic() - began)
+    options = {"int8": True, "license": LICENSE, "max_drop": MAX_DROP_OF_TEXTS, "overwrite": True}
+    ocr_lib.export(prefix, model, samples=seen, **options)
+    card["bytes"] = model.stat().st_size
+    card["figures"].update(measure_texts(ocr_lib.Predictor(model), recipe, unseen))
+
+
+def make_reader_of_captchas(
+    name: str, card: Dict[str, Any], folder: Path, checkpoint: Optional[str], cpus: Optional[int]
+) -> None:
+    """Make a reader of captchas, and put what it reads into its card."""
+    recipe, model = model_recipe(name), FOLDER / f"{name}{SUFFIX}"
+    seen, unseen, prefix = folder / "seen", folder / "unseen", checkpoint or folder / name
+    take_fonts(card["fonts"]["debian"], seen)
+    for font in FONTS.glob("*.ttf"):
+        copy(font, seen)
+    held_out = sorted(take_fonts(card["fonts"]["held_out"], unseen))
+    held_out += sorted(Path(captcha.__file__).parent.rglob("*.ttf"))
+    if not checkpoint:
+        began = time.monotonic()
+        if "begins_with" in card:
+            train_on_drawn(prefix, recipe, card, seen, cpus)
+        else:
+            ocr_lib.train(prefix, recipe, seen, cpus=cpus)
+        card["training_seconds"] = round(time.monotonic() - began)
+    ocr_lib.export(prefix, model, samples=seen, int8=True, license=LICENSE, overwrite=True)
+    card["bytes"] = model.stat().st_size
+    card["figures"] = measure(ocr_lib.Predictor(model), recipe, held_out)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from ocr_lib.draw.fonts import SUFFIXES, find_fonts
+from ocr_lib.draw.fonts import SUFFIXES
 from ocr_lib.errors import OCRError
-from ocr_lib.feed.source import CaptchaSource
+from ocr_lib.feed.plan import plan_fonts
 from ocr_lib.images.decode import image_files, read_image
 from ocr_lib.images.pixels import Rendition
 from ocr_lib.preparation import Preparation, pad
@@ -45,7 +45,7 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
         A font, a folder of fonts, a folder of images, or a data set as `open_dataset` takes it. A folder's texts are
         taken from a list beside the images if it has all of them, and not from their names.
     recipe : Recipe
-        Says what captchas to render.
+        Says what to render: captchas, or words and lines.
     preparation : Preparation
         Brings images that are read to the network's size.
     split : {"validation", "test"}
@@ -63,10 +63,10 @@ def load_samples(path: Path, recipe: Recipe, preparation: Preparation, split: st
     name = _format(path)
     if name is None:
         try:
-            fonts = find_fonts(path, recipe.text.alphabet, recipe.captcha.font_sizes)
+            source = plan_fonts(recipe, path).make_source()
         except OCRError as error:
             raise OCRError(f"{error}; --samples takes fonts, a folder of images, or a data set") from error
-        return Samples(*CaptchaSource(recipe, fonts)((split, range(count))))
+        return Samples(*source((split, range(count))))
     turn = slice(_TURNS.index(split), None, len(_TURNS))
     rendition = preparation.rendition
     if path.is_dir() and name in ("names", "labels") and image_files(path):
