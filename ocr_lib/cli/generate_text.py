@@ -147,6 +147,8 @@ def _write_one(args: argparse.Namespace, plan: TextPlan) -> int:
     check_free(args.output, args.overwrite)
     rendered = RenderedTexts(plan.recipe, plan.coverage, plan.pictures)
     text = args.text if args.text is not None else rendered.texts("files", range(1))[0]
+    if not len(plan.coverage.able(text)):
+        raise OCRError(f"{args.font_path}: no font has all characters of {text!r}; give another font, or another text")
     write_atomic(args.output, encode_image(rendered.draw("files", 0, text), args.output))
     print(f"Image with text {text} written to {args.output}")
     return 0

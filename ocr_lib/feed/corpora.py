@@ -26,7 +26,6 @@ class Texts(Protocol):
         """
 
 
-@lru_cache(4)
 def read_words(file: str) -> Tuple[str, ...]:
     """Return the lines of a text file that have something on them, as labels are brought to NFC and to single spaces.
 
@@ -37,13 +36,20 @@ def read_words(file: str) -> Tuple[str, ...]:
     """
     path = Path(file)
     with naming(f"texts {path}"):
-        words = []
-        for number, line in enumerate(split_lines(decode_text(path.read_bytes())), start=1):
-            with naming(f"line {number}"):
-                if line.strip():
-                    words.append(clean_label(line))
-        if not words:
-            raise OCRError("the file has no text; give it one a line")
+        stat = path.stat()
+        return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(4)
+def _read(path: Path, changed: int, size: int) -> Tuple[str, ...]:
+    """Read a file that was last changed then."""
+    words = []
+    for number, line in enumerate(split_lines(decode_text(path.read_bytes())), start=1):
+        with naming(f"line {number}"):
+            if line.strip():
+                words.append(clean_label(line))
+    if not words:
+        raise OCRError("the file has no text; give it one a line")
     return tuple(words)
 
 
@@ -126,15 +132,16 @@ class CorpusTexts:
         else:
             first = int(random.integers(len(self._starts)))
         start = int(self._starts[first])
-        # At the end of the text, lines begin earlier.
-        if len(self._text) - start < self._min_length:
-            first = int(np.searchsorted(self._starts, max(0, len(self._text) - wanted)))
+        if len(self._text) - start < self._min_length:  # at the end of the text, lines begin earlier
+            latest = max(0, len(self._text) - self._min_length)
+            first = int(np.searchsorted(self._starts, latest, side="right")) - 1
             start = int(self._starts[first])
-        last = int(np.searchsorted(self._ends, start + wanted, side="right")) - 1
-        if last < len(self._ends) - 1 and self._ends[last] - start < self._min_length:
-            longer = int(self._ends[last + 1]) - start
-            last += longer <= self._max_length
-        return self._text[start : int(self._ends[max(last, first)])]
+        last = max(first, int(np.searchsorted(self._ends, start + wanted, side="right")) - 1)
+        while last + 1 < len(self._ends) and self._ends[last] - start < self._min_length:
+            if self._ends[last + 1] - start > self._max_length:
+                break
+            last += 1
+        return self._text[start : int(self._ends[last])]
 
     def _before(self, word: int, wanted: int, random: np.random.Generator) -> int:
         """Return a word from which on a line of this length has a certain word."""

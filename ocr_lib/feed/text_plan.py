@@ -8,8 +8,9 @@ from typing import Callable, List, NamedTuple, Optional, Sequence
 from ocr_lib.direction import has_right_to_left, mirror_images
 from ocr_lib.draw.text.coverage import Coverage, find_coverage
 from ocr_lib.draw.text.ground import find_pictures
+from ocr_lib.errors import OCRError
 from ocr_lib.feed.text_source import drawn_texts
-from ocr_lib.feed.texts import drawn_characters, source_characters
+from ocr_lib.feed.texts import drawn_characters, free_characters, source_characters
 from ocr_lib.files import sha256
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import override
@@ -57,6 +58,10 @@ def plan_texts(recipe: Recipe, fonts: Path) -> TextPlan:
     folder = recipe.rendering.ground.pictures
     pictures = [] if folder is None else find_pictures(Path(folder))
     coverage = find_coverage(fonts, drawn_characters(recipe.text), recipe.text.case == "keep")
+    free = set(coverage.nowhere) & set(free_characters(recipe.text))
+    if free:
+        told = ", ".join(map(repr, sorted(free)))
+        raise OCRError(f"{fonts}: no font has {told}; leave it out of the alphabet, or add a font that has it")
     for file, count in drawn_texts(recipe, coverage).left_out.items():
         logger.warning("%s: left out %d words of other characters or lengths", file, count)
     files = sorted({font.path for font in coverage.fonts})

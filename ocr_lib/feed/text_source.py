@@ -45,18 +45,12 @@ class RenderedTexts:
 
     def texts(self, split: str, indices: Sequence[int]) -> List[str]:
         """Return what samples of a split say."""
-        return [self._drawable(text) for text in self._texts(split, indices)]
+        return [self._coverage.drawable(text) for text in self._texts(split, indices)]
 
     def draw(self, split: str, index: int, text: str) -> np.ndarray:
         """Return the image of a sample that says this, (H, W) or (H, W, 3) uint8."""
         philox = np.random.Philox(key=[self._seed, _RENDERING + SPLITS.index(split)], counter=[0, index, 0, 0])
         return self._renderer.draw(text, np.random.Generator(philox))
-
-    def _drawable(self, text: str) -> str:
-        """Return a text without words at its end until one font has all of its characters."""
-        while not len(self._coverage.able(text)):
-            text = text.rpartition(" ")[0]
-        return text
 
 
 def drawn_texts(recipe: Recipe, coverage: Coverage, run: int = 1) -> SourcedTexts:

@@ -7,7 +7,7 @@ import numpy as np
 from ocr_lib.alphabet import SETS, Alphabet
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.corpora import CorpusTexts, Texts, WordTexts, read_words
-from ocr_lib.recipe.sources import Corpus, Pattern, Source, Words
+from ocr_lib.recipe.sources import Corpus, Pattern, Source, Uniform, Words
 from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.recognize.sampling import Sampler
 
@@ -203,12 +203,24 @@ def source_characters(recipe: TextRecipe) -> str:
         if isinstance(source, (Words, Corpus)):
             characters.update("".join(recipe.writing(word) for word in read_words(source.file)))
         elif isinstance(source, Pattern):
-            ascii_ = Alphabet(SETS["ascii"])
-            labels = _automaton(source.pattern, ascii_).labels.tolist()
-            characters.update(recipe.writing(ascii_.decode([label])) for label in set(labels))
+            characters.update(recipe.writing(each) for each in _characters(source.pattern, SETS["ascii"]))
         else:
             characters.update(recipe.alphabet)
     return "".join(sorted(characters))
+
+
+def free_characters(recipe: TextRecipe) -> str:
+    """Return the characters of the alphabet that are drawn whatever words there are: by chance, or by a pattern."""
+    if not recipe.sources or any(isinstance(source, Uniform) for source in recipe.sources):
+        return recipe.alphabet
+    patterns = (source.pattern for source in recipe.sources if isinstance(source, Pattern))
+    return "".join(_characters(pattern, recipe.alphabet) for pattern in patterns)
+
+
+def _characters(pattern: str, alphabet: str) -> str:
+    """Return the characters of an alphabet that texts of a pattern have."""
+    labels = _automaton(pattern, Alphabet(alphabet)).labels
+    return "".join(alphabet[label - 1] for label in np.unique(labels).tolist())
 
 
 def drawn_characters(recipe: TextRecipe) -> str:

@@ -118,7 +118,7 @@ def find_start(options: StartOptions) -> Start:
         If options contradict each other or what is there.
     """
     _check(options)
-    start = _found(options)
+    start = _found(_with_texts(options))
     quantization = start.recipe.quantization
     if quantization and not quantization.is_trainable:
         raise OCRError(
@@ -139,7 +139,7 @@ def _found(options: StartOptions) -> Start:
         is_given = any(key == ALPHABET for key, _ in options.settings)
         make_alphabet = None if is_given else str
         if not is_found(options):
-            recipe = override(_recipe(options), options.settings)
+            recipe = override(_recipe(options.recipe), options.settings)
             return Start(recipe, options.prefix, make_alphabet=make_alphabet)
         needed = [(key, value) for key, value in options.settings if key == "seed" or key.startswith("text.")]
         recipe = override(load_preset(DEFAULT_PRESET), needed)
@@ -227,15 +227,20 @@ def _name(option: str) -> str:
     return "--preset" if option == "recipe" else option_name(option)
 
 
-def _recipe(options: StartOptions) -> Recipe:
-    """Return the recipe that is named, or the one for the kind of texts, with these added to its sources."""
+def _with_texts(options: StartOptions) -> StartOptions:
+    """Return options where the files with texts are among the recipe's sources, and their kind chooses a preset."""
     sources = [find_source(file) for file in options.texts]
-    default = DEFAULT_PRESET
-    if sources:
-        default = WORDS_PRESET if all(isinstance(source, Words) for source in sources) else LINES_PRESET
-    recipe = options.recipe if isinstance(options.recipe, Recipe) else load_preset(options.recipe or default)
-    text = msgspec.structs.replace(recipe.text, sources=(*recipe.text.sources, *sources))
-    return msgspec.structs.replace(recipe, text=text)
+    if not sources:
+        return options
+    default = WORDS_PRESET if all(isinstance(source, Words) for source in sources) else LINES_PRESET
+    options = options._replace(recipe=options.recipe or default)
+    all_sources = [*override(_recipe(options.recipe), options.settings).text.sources, *sources]
+    settings = {**dict(options.settings), "text.sources": msgspec.to_builtins(all_sources)}
+    return options._replace(settings=list(settings.items()), texts=[])
+
+
+def _recipe(recipe: Union[str, Recipe, None]) -> Recipe:
+    return recipe if isinstance(recipe, Recipe) else load_preset(recipe or DEFAULT_PRESET)
 
 
 def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
@@ -249,7 +254,7 @@ def _continued(prefix: str, manifest: Manifest, settings: Settings) -> Recipe:
 
 def _retrained(options: StartOptions, prefix: str) -> Start:
     find = is_found(options)
-    own = load_preset(DEFAULT_PRESET) if find else _recipe(options)
+    own = load_preset(DEFAULT_PRESET) if find else _recipe(options.recipe)
     trained, weights = _trained(prefix)
     known = trained.text.alphabet
     settings = options.settings

@@ -43,6 +43,18 @@ class Coverage:
             return np.empty(0, np.int64)
         return np.flatnonzero(np.logical_and.reduce(self._covered[rows]))
 
+    def drawable(self, text: str) -> str:
+        """Return what one font has of a text: all, or its first words, or of its characters as many as any font has."""
+        part = text
+        while part and not len(self.able(part)):
+            part = part.rpartition(" ")[0]
+        if part or not text:
+            return part
+        known = [character for character in text if character in self._rows]
+        rows = self._covered[[self._rows[character] for character in known]]
+        best = rows[:, int(rows.sum(axis=0).argmax())]
+        return " ".join("".join(character for character, has in zip(known, best) if has).split())
+
     def lacking(self, font: int) -> str:
         """Return the characters that a font lacks."""
         return "".join(character for character, row in self._rows.items() if not self._covered[row, font])
