@@ -14,7 +14,7 @@ from ocr_lib.files import sha256
 from ocr_lib.net.manifest import read_manifest, read_recipe
 from ocr_lib.sets.dataset import open_dataset
 from tests.toy import FONT, SETTINGS, toy_arguments
-from tests.train_command import ROOT, Result, one_thread, refused, shared_process
+from tests.train_command import ROOT, Result, one_thread, refused
 
 COUNT = 240
 HELD_OUT = 36
@@ -46,13 +46,6 @@ def resume(data, prefix, *arguments):
 
 def hashes(prefix):
     return {path.name: sha256(path) for path in prefix.parent.glob("*.params")}
-
-
-@pytest.fixture(scope="module")
-def train():
-    """Return a function that runs the command in a process that all such runs share."""
-    with shared_process() as train:
-        yield train
 
 
 @pytest.fixture(scope="module")
