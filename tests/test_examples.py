@@ -56,7 +56,7 @@ def shortened(name, **changes):
     return program
 
 
-SMALL = '"training.epoch_size": 320, "training.validation_size": 64'
+SMALL = '"training.epoch_size": 64, "training.validation_size": 32'
 
 
 def test_module_fit(folder):
