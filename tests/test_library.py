@@ -1,7 +1,6 @@
 """The package as other programs use it: what importing it takes, what it tells, and in which threads it works."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 import ocr_lib.mx
 from tests.toy import FONT, SETTINGS
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[1]
 SHORT = [("training.epochs", 1), ("training.epoch_size", 64), ("training.validation_size", 16)]
@@ -23,7 +23,7 @@ def train(cpus=None):
 
 
 def run(program, folder):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {**UNMEASURED, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
         cwd=folder,

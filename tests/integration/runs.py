@@ -14,6 +14,7 @@ import pytest
 
 from ocr_lib.files import sha256
 from tests.toy import FONT, toy_arguments
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 4
@@ -40,14 +41,17 @@ def resumed(*arguments, **options):
     return [sys.executable, str(ROOT / "lstm_ocr_train.py"), *more(*arguments, **options)]
 
 
-def run(arguments, **options):
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False, **options)
+def run(arguments, **environment):
+    environment = {**UNMEASURED, **environment}
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False, env=environment)
 
 
 @contextlib.contextmanager
 def begun(arguments):
     """A run in a process group of its own, of which nothing stays."""
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, text=True, start_new_session=True, env=UNMEASURED
+    ) as process:
         try:
             yield process
         finally:

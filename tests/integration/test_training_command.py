@@ -24,6 +24,7 @@ from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.manifest import read_manifest
 from tests.integration.runs import EPOCHS, begun, command, ended, hashes, more, new, processes, resumed, run, wait_for
 from tests.toy import FONT
+from tests.unmeasured import UNMEASURED
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_a_terminal_shows_a_progress_bar(tmp_path):
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     arguments = command(tmp_path / "ocr", settings=(("training.epochs", 2),))
-    with subprocess.Popen(arguments, stderr=slave, start_new_session=True) as process:
+    with subprocess.Popen(arguments, stderr=slave, start_new_session=True, env=UNMEASURED) as process:
         os.close(slave)
         shown = b""
         with contextlib.suppress(OSError):  # how a pseudo-terminal says that its other end is closed
@@ -247,8 +248,8 @@ def test_warpctc_trains_the_same_model(with_warpctc, undisturbed, tmp_path):
 def test_checkpoints_of_both_losses_are_interchangeable(with_warpctc, tmp_path):
     shutil.copytree(with_warpctc.parent, tmp_path / "copy")
     prefix = tmp_path / "copy" / "ocr"
-    environment = {**os.environ, "WARPCTC_PATH": str(tmp_path)}  # no library there: ctc alone must do
-    result = run(resumed(prefix, "--loss", "ctc", "--epochs", str(EPOCHS + 1)), env=environment)
+    nowhere = str(tmp_path)  # no library there: ctc alone must do
+    result = run(resumed(prefix, "--loss", "ctc", "--epochs", str(EPOCHS + 1)), WARPCTC_PATH=nowhere)
     assert result.returncode == 0, result.stderr
     saved = read_manifest(str(prefix)).saved
     assert [s.epoch for s in saved] == list(range(1, EPOCHS + 2))
