@@ -65,6 +65,7 @@ class TestShared:
         np.testing.assert_array_equal(memory.array[1], [2] * 8)
 
     def test_no_file_is_seen_anywhere(self, tmp_path):
+        gc.collect()
         before = mapped()
         memory = SharedVectors(2, 5000)
         new = mapped() - before
