@@ -20,7 +20,23 @@ if sys.version_info >= (3, 13):
 
     sys.meta_path.insert(0, _NoMXNet)
 
-FONT_DIR = Path(__file__).parent.parent / "font"
+TESTS = Path(__file__).parent
+FONT_DIR = TESTS.parent / "font"
+LONG = ["integration", "jobs", "launch", "training", "test_examples.py", "test_library.py", "test_compiled.py", "cli"]
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # xdist would begin with what has the most tests
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, so that no worker is left with it in the end."""
+
+    def place(item):
+        folder = item.path.relative_to(TESTS).parts[0]
+        return LONG.index(folder) if folder in LONG else len(LONG)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

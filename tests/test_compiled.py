@@ -1,5 +1,6 @@
 """Compiled code does what its Python says, and works whatever becomes of its cache."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -93,6 +94,11 @@ ANOTHER = """
 @compiled(types.int64(types.int64))
 def thrice(number):
     return 3 * number
+"""
+ALL = """
+import runpy, sys
+for program in sys.argv[1:]:
+    runpy.run_path(program, run_name="__main__")
 """
 WORKERS = """
 from ocr_lib.feed.workers import OrderedPool
@@ -189,12 +195,15 @@ def test_workers_that_cannot_keep_code_say_so_once(read_only, tmp_path):
     assert "NUMBA_CACHE_DIR" in warning
 
 
-@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-@pytest.mark.parametrize("damage", ["empty", "cut off", "garbage"])
-def test_a_damaged_cache_is_written_anew(cached, tmp_path, suffix, damage):
-    folder = shutil.copytree(cached, tmp_path / "copy")
-    (path,) = folder.glob(f"__pycache__/*{suffix}")
-    data = path.read_bytes()
-    path.write_bytes({"empty": b"", "cut off": data[: len(data) // 2], "garbage": b"\xff" * len(data)}[damage])
-    assert run_twice(folder).startswith("42 ")
-    assert run_twice(folder) == "42 from the cache\n"
+def test_a_damaged_cache_is_written_anew(cached, tmp_path):
+    programs = []
+    for suffix, damage in itertools.product([".nbi", ".nbc"], ["empty", "cut off", "garbage"]):
+        folder = shutil.copytree(cached, tmp_path / f"{damage}{suffix}")
+        (path,) = folder.glob(f"__pycache__/*{suffix}")
+        data = path.read_bytes()
+        path.write_bytes({"empty": b"", "cut off": data[: len(data) // 2], "garbage": b"\xff" * len(data)}[damage])
+        programs.append(folder / "twice.py")
+    first, second = (run("-c", ALL, *programs, PYTHONPATH=ROOT).splitlines() for _ in range(2))
+    assert [line[:3] for line in first] == ["42 "] * len(programs)
+    assert "42 compiled anew" in first
+    assert second == ["42 from the cache"] * len(programs)

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import ocr_lib.mx  # noqa: F401  (this module is skipped where there is no MXNet)
 from ocr_lib.cli import generate
 from tests.conftest import FONT_DIR
+from tests.unmeasured import UNMEASURED
 
 EXAMPLES = FONT_DIR.parent / "examples"
 
@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 
 def run(folder, *arguments, program=None):
-    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
+    environment = {**UNMEASURED, "PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", *map(str, arguments)]
     done = subprocess.run(
         command,
@@ -56,7 +56,7 @@ def shortened(name, **changes):
     return program
 
 
-SMALL = '"training.epoch_size": 320, "training.validation_size": 64'
+SMALL = '"training.epoch_size": 64, "training.validation_size": 32'
 
 
 def test_module_fit(folder):

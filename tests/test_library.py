@@ -1,7 +1,6 @@
 """The package as other programs use it: what importing it takes, what it tells, and in which threads it works."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,19 +9,21 @@ import pytest
 
 import ocr_lib.mx
 from tests.toy import FONT, SETTINGS
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[1]
+SHORT = [("training.epochs", 1), ("training.epoch_size", 64), ("training.validation_size", 16)]
 TRAIN = f"""
 import json, logging, sys, threading
 import ocr_lib
-settings = [*json.loads({json.dumps(json.dumps(SETTINGS))}), ("training.epochs", 1)]
-def train():
-    return ocr_lib.train("reader", fonts={str(FONT)!r}, settings=settings, num_proc=1)
+settings = json.loads({json.dumps(json.dumps([*SETTINGS, *SHORT]))})
+def train(cpus=None):
+    return ocr_lib.train("reader", fonts={str(FONT)!r}, settings=settings, num_proc=1, cpus=cpus)
 """
 
 
 def run(program, folder):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {**UNMEASURED, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
         cwd=folder,
@@ -39,7 +40,7 @@ def run(program, folder):
 @pytest.mark.parametrize("level, shown", [pytest.param("WARNING", False, marks=pytest.mark.slow), ("INFO", True)])
 def test_what_is_told_of_training_is_in_its_log_and_shown_if_the_program_wants_it(tmp_path, level, shown):
     end = "logging.getLogger('ocr_lib.end').info('the end'); logging.getLogger('ocr_lib.end').warning('a warning')"
-    done = run(f"{TRAIN}\nlogging.basicConfig(level={level!r})\ntrain()\n{end}", tmp_path)
+    done = run(f"{TRAIN}\nlogging.basicConfig(level={level!r})\ntrain(cpus=1)\n{end}", tmp_path)
     log = (tmp_path / "reader-log" / "train.log").read_text(encoding="utf-8")
     assert "Epoch[0] Validation-accuracy=" in log and "the end" not in log
     assert ("Epoch[0] Validation-accuracy=" in done.stderr) == ("the end" in done.stderr) == shown

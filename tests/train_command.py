@@ -13,11 +13,17 @@ from tests.toy import FONT, toy_arguments
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = """
-import contextlib, io, json, sys
+import contextlib, io, json, os, sys
 from ocr_lib.cli import train
+sys.path[0] = os.getcwd()
 for line in sys.stdin:
+    folder, arguments = json.loads(line)
+    os.chdir(folder)
     with contextlib.redirect_stderr(io.StringIO()) as said:
-        code = train.main(json.loads(line))
+        try:
+            code = train.main(arguments)
+        except SystemExit as ended:
+            code = ended.code
     print(json.dumps([code, said.getvalue()]), flush=True)
 """
 
@@ -29,14 +35,14 @@ class Result(NamedTuple):
 
 @contextlib.contextmanager
 def shared_process():
-    """Give a function that runs the command with arguments."""
+    """Give a function that runs the command with arguments, in a folder."""
     command = [sys.executable, "-c", COMMANDS]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
     ) as process:
 
-        def train(arguments):
-            print(json.dumps(arguments), file=process.stdin, flush=True)
+        def train(arguments, folder=ROOT):
+            print(json.dumps([str(folder), arguments]), file=process.stdin, flush=True)
             return Result(*json.loads(process.stdout.readline()))
 
         yield train

@@ -8,6 +8,7 @@ import numpy as np
 
 from ocr_lib.cv import cv2
 from tests.small_network import draw_marks, mark_params, mark_recipe, save
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "lstm_ocr_infer.py"
@@ -41,5 +42,6 @@ def run_script(*arguments, cwd=ROOT):
         capture_output=True,
         timeout=120,
         check=False,
+        env=UNMEASURED,
     )
     return finished.returncode, finished.stdout.decode(), finished.stderr.decode()

@@ -13,6 +13,7 @@ from tests.cli.eval_command import KEYS, LABELS, write_data
 from tests.cli.infer_command import ROOT, write
 from tests.cli.running import run_main
 from tests.small_network import LETTERS
+from tests.unmeasured import UNMEASURED
 
 SCRIPT = ROOT / "lstm_ocr_eval.py"
 
@@ -135,7 +136,9 @@ class TestModel:
     def test_needs_no_mxnet(self, data, model):
         program = "import sys; sys.modules['mxnet'] = None; from ocr_lib.cli.eval import main; sys.exit(main())"
         command = [sys.executable, "-c", program, f"--model={model}", f"--data={data}", "--json"]
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        finished = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env=UNMEASURED
+        )
         assert (finished.returncode, finished.stderr) == (0, "")
         assert json.loads(finished.stdout)["count"] == 5
 
@@ -266,6 +269,8 @@ class TestErrors:
 class TestScript:
     def test_runs(self, prefix, data):
         command = [sys.executable, str(SCRIPT), f"--prefix={prefix}", f"--data={data}", "--json"]
-        finished = subprocess.run(command, cwd=data, capture_output=True, text=True, timeout=120, check=False)
+        finished = subprocess.run(
+            command, cwd=data, capture_output=True, text=True, timeout=120, check=False, env=UNMEASURED
+        )
         assert (finished.returncode, finished.stderr) == (0, "")
         assert json.loads(finished.stdout)["count"] == 5

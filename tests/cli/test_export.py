@@ -15,6 +15,7 @@ from ocr_lib.files import sha256
 from tests.cli.infer_command import write
 from tests.cli.running import run_lines
 from tests.small_network import draw_marks, files_of, mark_params, mark_recipe, save
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEEDS = ["1 at a time", "128 at a time"]
@@ -265,7 +266,7 @@ class TestRefused:
 class TestScript:
     def run(self, *arguments, cwd=ROOT):
         command = [sys.executable, str(ROOT / "lstm_ocr_export.py"), *map(str, arguments)]
-        finished = subprocess.run(command, cwd=cwd, capture_output=True, timeout=120, check=False)
+        finished = subprocess.run(command, cwd=cwd, capture_output=True, timeout=120, check=False, env=UNMEASURED)
         return finished.returncode, finished.stdout.decode().splitlines(), finished.stderr.decode().splitlines()
 
     def test_writes_8_bits_beside_the_checkpoint(self, tmp_path, labelled):

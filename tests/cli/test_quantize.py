@@ -1,7 +1,6 @@
 """The command that makes checkpoints of 8 bits: what it writes, refuses, and leaves alone."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from ocr_lib.net.reader import Reader
 from tests.cli.infer_command import write
 from tests.cli.quantize_command import FEW, TEXTS, contents, marks, refused
 from tests.small_network import files_of, mark_params, mark_recipe, save
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -184,7 +184,7 @@ def test_killed_at_any_write_leaves_no_mixture(tmp_path, mark_samples):
     arguments = [str(MOST_CHANGES), str(tmp_path), f"--prefix={tmp_path}/later/ocr", f"--samples={mark_samples}", *FEW]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**UNMEASURED, "OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         capture_output=True,
         text=True,

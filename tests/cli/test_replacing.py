@@ -94,19 +94,23 @@ class TestTraining:
         refused((code, errors), "a checkpoint without a manifest: --overwrite begins anew")
         assert state_of(tmp_path) == before
 
-    @pytest.mark.parametrize("name", ["train.log", "curves.csv", "curves.png"])
     @pytest.mark.parametrize("elsewhere", [True, False])
-    def test_where_logs_are(self, run_train, tmp_path, name, elsewhere):
+    def test_where_logs_are(self, run_train, tmp_path, elsewhere):
         folder = tmp_path / ("logs" if elsewhere else "ocr-log")
         arguments = [f"--log-dir={folder}"] if elsewhere else []
         folder.mkdir()
-        (folder / name).write_bytes(b"somebody's")
         (folder / "notes.txt").write_bytes(b"somebody's")
-        before = state_of(tmp_path)
-        refused(run_train(*arguments), f"{folder / name} is there already: --overwrite replaces it, another --log-dir")
-        assert state_of(tmp_path) == before
+        logs = [folder / name for name in ("train.log", "curves.csv", "curves.png")]
+        for log in logs:
+            log.write_bytes(b"somebody's")
+            before = state_of(tmp_path)
+            refused(run_train(*arguments), f"{log} is there already: --overwrite replaces it, another --log-dir")
+            assert state_of(tmp_path) == before
+            log.unlink()
+        for log in logs:
+            log.write_bytes(b"somebody's")
         assert run_train("--overwrite", *arguments)[0] == 0
-        assert not (folder / name).read_bytes().startswith(b"somebody's")
+        assert not any(log.read_bytes().startswith(b"somebody's") for log in logs)
         assert (folder / "notes.txt").read_bytes() == b"somebody's"
 
     def test_other_files_among_the_logs_are_nobodys(self, run_train, tmp_path):

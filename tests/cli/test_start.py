@@ -44,7 +44,7 @@ def refused(capsys, tmp_path):
 
     def refused(*arguments, font=FONT, prefix=tmp_path / "new" / "ocr"):
         sources = [str(font)] if font else []
-        assert train.main([*sources, f"--prefix={prefix}", "--num_proc=1", *map(str, arguments)]) == 1
+        assert train.main([*sources, f"--prefix={prefix}", "--num_proc=1", "--cpu=1", *map(str, arguments)]) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert not (tmp_path / "new").exists()
         assert "error: " in line and "unexpected" not in line

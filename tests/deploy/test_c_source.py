@@ -57,8 +57,9 @@ def test_a_wrong_reading_fails_the_self_test(c_folder, tmp_path):
 @pytest.mark.parametrize("cc", COMPILERS)
 @pytest.mark.parametrize("bits", [32, 64])
 def test_strict_flags(c_folder, cc, bits):
-    build(c_folder, f"strict-{cc}-{bits}", {"SUM_BITS": bits}, "-O2", cc=cc)
-    build(c_folder, f"selftest-{cc}-{bits}", {"SUM_BITS": bits}, "-O2", cc=cc, main="selftest.c")
+    level = "-O0" if "clang" in cc else "-O2"  # with which gcc alone sees more to warn of
+    build(c_folder, f"strict-{cc}-{bits}", {"SUM_BITS": bits}, level, cc=cc)
+    build(c_folder, f"selftest-{cc}-{bits}", {"SUM_BITS": bits}, level, cc=cc, main="selftest.c")
 
 
 def sealed(body):

@@ -14,29 +14,44 @@ import pytest
 
 from ocr_lib.files import sha256
 from tests.toy import FONT, toy_arguments
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 4
 
 
-def command(prefix, *arguments, font=FONT, settings=(("training.epochs", EPOCHS),)):
+def new(prefix, *arguments, font=FONT, settings=(("training.epochs", EPOCHS),)):
+    """Return the arguments of a new run."""
     options = ["--prefix", str(prefix), "--cpu", "1", "--num_proc", "2", *toy_arguments(*settings)]
-    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), str(font), *options, *arguments]
+    return [str(font), *options, *arguments]
 
 
-def resumed(prefix, *arguments, font=FONT):
-    options = ["--prefix", str(prefix), "--cpu", "1", "--num_proc", "1", "--resume"]
-    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), str(font), *options, *arguments]
+def more(prefix, *arguments, font=FONT):
+    """Return the arguments that go on with a run."""
+    return [str(font), "--prefix", str(prefix), "--cpu", "1", "--num_proc", "1", "--resume", *arguments]
 
 
-def run(arguments, **options):
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False, **options)
+def command(*arguments, **options):
+    """Return the command of a new run in a process of its own."""
+    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), *new(*arguments, **options)]
+
+
+def resumed(*arguments, **options):
+    """Return the command that goes on with a run in a process of its own."""
+    return [sys.executable, str(ROOT / "lstm_ocr_train.py"), *more(*arguments, **options)]
+
+
+def run(arguments, **environment):
+    environment = {**UNMEASURED, **environment}
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=200, check=False, env=environment)
 
 
 @contextlib.contextmanager
 def begun(arguments):
     """A run in a process group of its own, of which nothing stays."""
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, text=True, start_new_session=True, env=UNMEASURED
+    ) as process:
         try:
             yield process
         finally:

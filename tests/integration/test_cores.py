@@ -7,36 +7,37 @@ import sys
 
 import pytest
 
-from tests.integration.runs import begun, command, ended, hashes, processes, resumed, run, wait_for
+from tests.integration.runs import begun, command, ended, hashes, new, processes, resumed, run, wait_for
 from tests.unmeasured import UNMEASURED
 
 SETTINGS = [("training.parts", 4), ("network.dropout", 0.2), ("training.epochs", 3), ("training.epoch_size", 102)]
 BUSY = [sys.executable, "-c", "while True: pass"]
 
 
-def on(cores, prefix):
-    """Return the command that trains on so many cores; it has four parts of a batch, the last of which has two."""
-    return command(prefix, *(["--cpu", str(cores)] if cores else []), settings=SETTINGS)
+def on(cores, prefix, form=command):
+    """Return a run on so many cores, as a command; it has four parts of a batch, the last of which has two."""
+    return form(prefix, *(["--cpu", str(cores)] if cores else []), settings=SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(train, tmp_path_factory):
     """The SHA-256 of each epoch's parameters of a run on one core that nothing disturbed."""
     prefix = tmp_path_factory.mktemp("undisturbed") / "ocr"
-    result = run(on(1, prefix))
+    result = train(on(1, prefix, new))
     assert result.returncode == 0, result.stderr
     assert " on 1 core, fonts: " in result.stderr
     return hashes(prefix)
 
 
 @pytest.mark.parametrize("cores", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)])
-def test_any_number_of_cores_trains_the_same(undisturbed, tmp_path, cores):
-    result = run(on(cores, tmp_path / "ocr"))
+def test_any_number_of_cores_trains_the_same(train, undisturbed, tmp_path, cores):
+    result = train(on(cores, tmp_path / "ocr", new))
     assert result.returncode == 0, result.stderr
     assert f" on {cores} cores, fonts: " in result.stderr
     assert hashes(tmp_path / "ocr") == undisturbed
 
 
+@pytest.mark.slow
 def test_killed_processes_cost_only_time(undisturbed, tmp_path):
     prefix = tmp_path / "ocr"
     with begun(on(2, prefix)) as process:

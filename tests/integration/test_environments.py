@@ -17,6 +17,7 @@ from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 2
+SHORT = [("training.epochs", EPOCHS), ("training.epoch_size", 40), ("training.validation_size", 16)]
 TEXT = "йод🚗"
 WORKERS = """
 import tempfile
@@ -47,7 +48,7 @@ def script(name, *arguments):
     return [sys.executable, ROOT / name, *arguments]
 
 
-def training(prefix, *arguments, settings=(("training.epochs", EPOCHS),)):
+def training(prefix, *arguments, settings=SHORT):
     options = ["--prefix", prefix, "--cpu", 1, "--num_proc", 1, *toy_arguments(*settings)]
     return script("lstm_ocr_train.py", FONT, *options, *arguments)
 
@@ -148,7 +149,10 @@ def test_a_read_only_installation_compiles_once(tmp_path):
     assert result.stderr.count("NUMBA_CACHE_DIR") == 1
 
 
-@pytest.fixture(params=["C", "ISO-8859-1", pytest.param("POSIX", marks=pytest.mark.slow)])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("ISO-8859-1", "POSIX")]
+
+
+@pytest.fixture(params=["C", *SLOW])
 def narrow_locale(request, tmp_path):
     """The environment of a locale without UTF-8, of which Python makes none."""
     environment = {"LC_ALL": request.param, "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
@@ -204,6 +208,7 @@ def test_captchas_in_a_narrow_locale(tmp_path, narrow_locale):
     assert all(set(row.split("\t")[1]) <= set("йод") for row in rows)
 
 
+@pytest.mark.parametrize("narrow_locale", ["C", "ISO-8859-1", SLOW[1]], indirect=True)
 def test_reading_in_a_narrow_locale(prefix, images, tmp_path, narrow_locale):
     command = script("lstm_ocr_infer.py", "--prefix", prefix)
     result = run([*command, images / "1.png"], **narrow_locale)

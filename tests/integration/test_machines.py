@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import struct
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,6 @@ from tests.launching import (
     wait_for,
 )
 from tests.toy import FONT
-from tests.train_command import shared_process
 
 TRAIN = ROOT / "lstm_ocr_train.py"
 LISTENS = "0A"
@@ -38,18 +38,23 @@ def hashes(folder):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """The SHA-256 of each epoch's parameters of runs of one process, new and resumed, by the parts of batches."""
+def alone(train, tmp_path_factory):
+    """Return a function that gives the SHA-256 of each epoch's parameters of a run of one process.
+
+    Batches have so many parts; the run is new, or was resumed for another epoch.
+    """
     folder = tmp_path_factory.mktemp("alone")
-    found = {}
-    with shared_process() as train:
-        for parts in (2, 3):
-            prefix = ["--prefix", folder / f"{parts}" / "ocr"]
-            for more in ["--overwrite"], ["--resume", "--epochs", str(EPOCHS + 1)]:
-                result = train([*map(str, training(*prefix, *more, parts=parts))])
-                assert result.returncode == 0, result.stderr
-                found[(parts, more[0])] = hashes(folder / f"{parts}")
-    return found
+
+    @lru_cache(maxsize=None)
+    def alone(parts, resumed=False):
+        if resumed:
+            alone(parts)
+        more = ["--resume", "--epochs", EPOCHS + 1] if resumed else []
+        result = train(training("--prefix", folder / f"{parts}" / "ocr", *more, parts=parts))
+        assert result.returncode == 0, result.stderr
+        return hashes(folder / f"{parts}")
+
+    return alone
 
 
 def listening(pids):
@@ -74,7 +79,7 @@ def together(tmp_path_factory):
 def test_two_workers_train_what_one_process_trains(together, alone):
     folder, result = together
     assert result.returncode == 0, result.stderr
-    assert hashes(folder / "0") == alone[2, "--overwrite"]
+    assert hashes(folder / "0") == alone(2)
     assert any("Saved checkpoint" in line for line in lines_of(result, "worker 0"))
     assert all(line.startswith(("[worker ", "[server ", "[scheduler] ")) for line in result.stderr.splitlines())
 
@@ -86,7 +91,7 @@ def test_the_first_alone_writes_and_needs_the_files_to_go_on(together, alone):
     more = training("--prefix", "ocr", "--resume", "--epochs", EPOCHS + 1)
     result = launched(["-n", 2], [apart(folder), *more], cwd=folder)
     assert result.returncode == 0, result.stderr
-    assert hashes(folder / "0") == alone[2, "--resume"]
+    assert hashes(folder / "0") == alone(2, resumed=True)
     assert not list((folder / "1").iterdir())
 
 
@@ -99,7 +104,7 @@ def test_a_killed_worker_costs_only_time_with_restarts(alone, tmp_path):
         (line,) = (line for line in run.stderr if "worker 1 was ended by SIGKILL" in line)
         assert "started again from its last checkpoint" in line
         assert run.wait(timeout=100) == 0
-    assert hashes(tmp_path) == alone[2, "--overwrite"]
+    assert hashes(tmp_path) == alone(2)
 
 
 @pytest.mark.slow
@@ -158,7 +163,7 @@ def test_three_workers_train_the_same_every_time(alone, tmp_path):
         result = launched(["-n", 3, "-s", 2], [TRAIN, *training("--prefix", tmp_path / name / "ocr", parts=3)])
         assert result.returncode == 0, result.stderr
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
-    assert list(hashes(tmp_path / "a")) == list(alone[3, "--overwrite"])
+    assert list(hashes(tmp_path / "a")) == list(alone(3))
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import pytest
 from ocr_lib.files import sha256
 from ocr_lib.mx import mx  # noqa: F401  (prepares what Horovod needs of MXNet)
 from tests.launching import ROOT, all_ended, begun, launched, launching, process_of, started_by, training, wait_for
-from tests.train_command import shared_process
 
 TRAIN = ROOT / "lstm_ocr_train.py"
 
@@ -20,11 +19,10 @@ def hashes(folder):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone(train, tmp_path_factory):
     """The SHA-256 of each epoch's parameters of a run of one process."""
     folder = tmp_path_factory.mktemp("alone")
-    with shared_process() as train:
-        assert train([*map(str, training("--prefix", folder / "ocr"))]).returncode == 0
+    assert train(training("--prefix", folder / "ocr")).returncode == 0
     return hashes(folder)
 
 

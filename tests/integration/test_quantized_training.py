@@ -11,7 +11,7 @@ from ocr_lib.net.manifest import read_manifest
 from ocr_lib.net.reader import Reader
 from tests.small_network import files_of
 from tests.toy import FONT, toy_arguments, toy_batches, toy_recipe
-from tests.train_command import one_thread, refused, shared_process, trained_toy
+from tests.train_command import one_thread, refused
 
 BITS = ["--set=quantization=W4A4", "--lr=0.01"]
 TRAINING = [
@@ -19,18 +19,6 @@ TRAINING = [
     for argument in toy_arguments()
     if argument.startswith(("--set=training.", "--set=captcha.", "--set=text."))
 ]
-
-
-@pytest.fixture(scope="module")
-def train():
-    with shared_process() as train:
-        yield train
-
-
-@pytest.fixture(scope="module")
-def trained(train, tmp_path_factory):
-    """Return the prefix of a run in floating point."""
-    return trained_toy(train, tmp_path_factory.mktemp("trained") / "ocr")
 
 
 @pytest.fixture(scope="module")

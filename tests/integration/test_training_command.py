@@ -9,33 +9,35 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 
 import numpy as np
 import pytest
 
+from ocr_lib.cli import generate, infer
+from ocr_lib.cli import train as train_command
 from ocr_lib.errors import OCRError
 from ocr_lib.files import sha256
+from ocr_lib.net import warpctc
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.manifest import read_manifest
-from ocr_lib.net.warpctc import find_library
-from tests.integration.runs import EPOCHS, ROOT, begun, command, ended, hashes, processes, resumed, run, wait_for
+from tests.integration.runs import EPOCHS, begun, command, ended, hashes, more, new, processes, resumed, run, wait_for
 from tests.toy import FONT
+from tests.unmeasured import UNMEASURED
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(train, tmp_path_factory):
     """The SHA-256 of each epoch's parameters of a run that nothing disturbed."""
     prefix = tmp_path_factory.mktemp("undisturbed") / "ocr"
-    result = run(command(prefix))
+    result = train(new(prefix))
     assert result.returncode == 0, result.stderr
     return hashes(prefix)
 
 
-def test_a_run_writes_what_it_promises(undisturbed, tmp_path):
-    result = run(command(tmp_path / "a" / "ocr", "--num_proc", "3", "--log-dir", str(tmp_path / "log")))
+def test_a_run_writes_what_it_promises(train, undisturbed, tmp_path):
+    result = train(new(tmp_path / "a" / "ocr", "--num_proc", "3", "--log-dir", str(tmp_path / "log")))
     assert result.returncode == 0
     assert hashes(tmp_path / "a" / "ocr") == undisturbed
     assert sorted(undisturbed) == [f"ocr-{epoch:04d}.params" for epoch in range(1, EPOCHS + 1)]
@@ -48,7 +50,7 @@ def test_a_terminal_shows_a_progress_bar(tmp_path):
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     arguments = command(tmp_path / "ocr", settings=(("training.epochs", 2),))
-    with subprocess.Popen(arguments, stderr=slave, start_new_session=True) as process:
+    with subprocess.Popen(arguments, stderr=slave, start_new_session=True, env=UNMEASURED) as process:
         os.close(slave)
         shown = b""
         with contextlib.suppress(OSError):  # how a pseudo-terminal says that its other end is closed
@@ -94,7 +96,7 @@ def test_killed_again_and_again_at_any_moment(undisturbed, tmp_path, moment):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_a_signal_stops_with_a_checkpoint_and_resuming_is_as_undisturbed(undisturbed, tmp_path, number):
+def test_a_signal_stops_with_a_checkpoint_and_resuming_is_as_undisturbed(train, undisturbed, tmp_path, capsys, number):
     prefix = tmp_path / "ocr"
     with begun(command(prefix, "--cpu", "2")) as first:
         wait_for(first, r"Saved checkpoint .*ocr-0001\.params")
@@ -108,10 +110,11 @@ def test_a_signal_stops_with_a_checkpoint_and_resuming_is_as_undisturbed(undistu
         assert "Traceback" not in rest
         assert ended(first), "a worker outlived the run"
     sample = str(tmp_path / "sample.png")
-    assert run([sys.executable, str(ROOT / "captcha_generator.py"), str(FONT), sample, "--num", "07"]).returncode == 0
-    reading = run([sys.executable, str(ROOT / "lstm_ocr_infer.py"), "--prefix", str(prefix), "--epoch", "last", sample])
-    assert reading.stdout.startswith("Digits: ["), reading.stderr
-    result = run(resumed(prefix))
+    assert generate.main([str(FONT), sample, "--num", "07"]) == 0
+    capsys.readouterr()
+    assert infer.main(["--prefix", str(prefix), "--epoch", "last", sample]) == 0
+    assert capsys.readouterr().out.startswith("Digits: [")
+    result = train(more(prefix))
     assert result.returncode == 0, result.stderr
     assert hashes(prefix) == undisturbed
 
@@ -180,8 +183,8 @@ def test_other_fonts_are_refused_when_resuming(tmp_path):
         (["--loss", "nonsense"], "--loss"),
     ],
 )
-def test_bad_arguments_are_named_on_one_line(tmp_path, arguments, said):
-    result = run(command("ocr", *arguments), cwd=tmp_path)
+def test_bad_arguments_are_named_on_one_line(train, tmp_path, arguments, said):
+    result = train(new("ocr", *arguments), tmp_path)
     assert result.returncode != 0
     errors = [line for line in result.stderr.splitlines() if "error:" in line]
     assert len(errors) == 1
@@ -190,21 +193,22 @@ def test_bad_arguments_are_named_on_one_line(tmp_path, arguments, said):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_path_without_fonts_is_named(tmp_path):
+def test_a_path_without_fonts_is_named(train, tmp_path):
     (tmp_path / "text.ttf").write_text("no font")
     for path in (tmp_path / "missing", tmp_path / "text.ttf"):
-        result = run(command(tmp_path / "ocr", font=path))
+        result = train(new(tmp_path / "ocr", font=path))
         assert result.returncode == 1
         assert str(path) in result.stderr
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_warpctc_without_its_library_says_how_to_get_it(tmp_path):
-    environment = {**os.environ, "WARPCTC_PATH": str(tmp_path)}
-    result = run(command(tmp_path / "ocr", "--loss", "warpctc"), env=environment)
-    assert result.returncode == 1
-    assert str(tmp_path) in result.stderr.splitlines()[-1]
-    assert "Traceback" not in result.stderr
+def test_warpctc_without_its_library_says_how_to_get_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(warpctc, "load_library", warpctc.load_library.__wrapped__)
+    monkeypatch.setenv("WARPCTC_PATH", str(tmp_path))
+    assert train_command.main(new(tmp_path / "ocr", "--loss", "warpctc")) == 1
+    said = capsys.readouterr().err
+    assert str(tmp_path) in said.splitlines()[-1]
+    assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
 
 
@@ -220,14 +224,14 @@ def test_a_moved_checkpoint_is_a_whole_one(undisturbed, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def with_warpctc(tmp_path_factory):
+def with_warpctc(train, tmp_path_factory):
     """The prefix of a run that was as undisturbed, but trained with Baidu's library."""
     try:
-        find_library()
+        warpctc.find_library()
     except OCRError as error:
         pytest.skip(str(error))
     prefix = tmp_path_factory.mktemp("warpctc") / "ocr"
-    result = run(command(prefix, "--loss", "warpctc"))
+    result = train(new(prefix, "--loss", "warpctc"))
     assert result.returncode == 0, result.stderr
     return prefix
 
@@ -244,8 +248,8 @@ def test_warpctc_trains_the_same_model(with_warpctc, undisturbed, tmp_path):
 def test_checkpoints_of_both_losses_are_interchangeable(with_warpctc, tmp_path):
     shutil.copytree(with_warpctc.parent, tmp_path / "copy")
     prefix = tmp_path / "copy" / "ocr"
-    environment = {**os.environ, "WARPCTC_PATH": str(tmp_path)}  # no library there: ctc alone must do
-    result = run(resumed(prefix, "--loss", "ctc", "--epochs", str(EPOCHS + 1)), env=environment)
+    nowhere = str(tmp_path)  # no library there: ctc alone must do
+    result = run(resumed(prefix, "--loss", "ctc", "--epochs", str(EPOCHS + 1)), WARPCTC_PATH=nowhere)
     assert result.returncode == 0, result.stderr
     saved = read_manifest(str(prefix)).saved
     assert [s.epoch for s in saved] == list(range(1, EPOCHS + 2))

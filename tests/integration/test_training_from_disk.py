@@ -1,6 +1,5 @@
 """Whole runs of the training command on data sets on disk."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,8 @@ from ocr_lib.files import sha256
 from ocr_lib.net.manifest import read_manifest, read_recipe
 from ocr_lib.sets.dataset import open_dataset
 from tests.toy import FONT, SETTINGS, toy_arguments
-from tests.train_command import ROOT, Result, one_thread, refused, shared_process
+from tests.train_command import ROOT, Result, one_thread, refused
+from tests.unmeasured import UNMEASURED
 
 COUNT = 240
 HELD_OUT = 36
@@ -23,11 +23,11 @@ FOUND = ("--set=text.", "--set=captcha.", "--set=training.epoch_size", "--set=tr
 TOY = [argument for argument in toy_arguments() if not argument.startswith(FOUND)]
 
 
-def run(*arguments, **options):
+def run(*arguments, **environment):
     """Run the command in a process of its own."""
-    script = str(ROOT / "lstm_ocr_train.py")
+    script, environment = str(ROOT / "lstm_ocr_train.py"), {**UNMEASURED, **environment}
     result = subprocess.run(
-        [sys.executable, script, *arguments], capture_output=True, text=True, timeout=200, check=False, **options
+        [sys.executable, script, *arguments], capture_output=True, text=True, timeout=200, check=False, env=environment
     )
     return Result(result.returncode, result.stderr)
 
@@ -46,13 +46,6 @@ def resume(data, prefix, *arguments):
 
 def hashes(prefix):
     return {path.name: sha256(path) for path in prefix.parent.glob("*.params")}
-
-
-@pytest.fixture(scope="module")
-def train():
-    """Return a function that runs the command in a process that all such runs share."""
-    with shared_process() as train:
-        yield train
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +161,7 @@ def test_characters_that_only_validation_has_count_as_errors(train, data, tmp_pa
 def test_what_exporting_lacks_is_told_before_training(data, tmp_path):
     (tmp_path / "stubs").mkdir()
     (tmp_path / "stubs" / "onnx.py").write_text("raise ImportError('no onnx here')\n")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "stubs")}
-    line = refused(run(*begin(data, tmp_path / "run" / "ocr", "--export-on-end"), env=environment))
+    line = refused(run(*begin(data, tmp_path / "run" / "ocr", "--export-on-end"), PYTHONPATH=str(tmp_path / "stubs")))
     assert "no onnx here" in line and "pip install" in line
     assert not (tmp_path / "run").exists()
 

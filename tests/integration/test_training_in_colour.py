@@ -9,7 +9,7 @@ from ocr_lib.images.decode import read_image
 from ocr_lib.jobs.evaluate import evaluate
 from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.reader import Reader
-from tests.train_command import one_thread, shared_process
+from tests.train_command import one_thread
 
 COUNT = 300
 COLOURS = {"r": (0, 0, 255), "g": (0, 130, 0)}  # of one grey
@@ -49,13 +49,12 @@ def blocks(tmp_path_factory):
     return folder
 
 
-def test_is_learned_and_exported(blocks, tmp_path):
+def test_is_learned_and_exported(train, blocks, tmp_path):
     grey = {character: read_image(next(blocks.glob(f"{character}_*.png"))) for character in COLOURS}
     assert np.abs(grey["r"].astype(int) - grey["g"]).max() <= 1
     settings = [f"--set={key}={value}" for key, value in SETTINGS.items()]
     where = ["--train-data", blocks, "--prefix", tmp_path / "ocr", "--format", "names", "--export-on-end"]
-    with shared_process() as train:
-        result = train(one_thread(*where, *settings, "--epochs", 8))
+    result = train(one_thread(*where, *settings, "--epochs", 8))
     assert result.returncode == 0, result.stderr
     reader, predictor = Reader(load_checkpoint(str(tmp_path / "ocr"))), Predictor(tmp_path / "ocr.onnx")
     assert predictor.preparation == reader.preparation

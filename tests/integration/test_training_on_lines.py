@@ -13,7 +13,7 @@ from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.manifest import read_manifest
 from ocr_lib.net.reader import Reader
 from ocr_lib.sets.dataset import open_dataset
-from tests.train_command import one_thread, shared_process
+from tests.train_command import one_thread
 
 COUNT = 120
 EPOCHS = 3
@@ -38,12 +38,6 @@ def draw(text, number=0):
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.7, 2)
     image = np.full((24, width + 8), paper, np.uint8)
     return cv2.putText(image, text, (4, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.7, ink, 2)
-
-
-@pytest.fixture(scope="module")
-def train():
-    with shared_process() as train:
-        yield train
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,13 @@
 """Training on images of one's own without an option, or with few."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from ocr_lib import OCRError, evaluate, train
+from ocr_lib.cli import generate
 from ocr_lib.net.manifest import read_manifest, read_recipe
 from ocr_lib.zoo.recipes import model_recipe
+from tests.toy import FONT
 
-ROOT = Path(__file__).parents[2]
 MODEL = "captcha-distorted"
 
 
@@ -19,9 +16,15 @@ def captchas(tmp_path_factory):
     """Return the folders of 150 captchas to train on and 50 others."""
     folder = tmp_path_factory.mktemp("captchas")
     for name, count, seed in ("train", 150, 1), ("test", 50, 2):
-        command = [sys.executable, str(ROOT / "captcha_generator.py"), str(ROOT / "font" / "Ubuntu-M.ttf")]
-        options = [f"--count={count}", f"--seed={seed}", f"--out={folder / name}", "--digits=4", "--quiet"]
-        subprocess.run([*command, *options], check=True, timeout=120)
+        options = [
+            f"--count={count}",
+            f"--seed={seed}",
+            f"--out={folder / name}",
+            "--digits=4",
+            "--num_proc=1",
+            "--quiet",
+        ]
+        assert generate.main([str(FONT), *options]) == 0
     return folder
 
 
@@ -42,20 +45,20 @@ def test_letters_and_digits_are_read_at_once(captchas, tmp_path):
 
 def test_a_network_of_ones_own_begins_with_nothing(captchas, tmp_path):
     settings = {"training.epochs": 1, "network.hidden": 20, "network.layers": 1}
-    train(tmp_path / "ocr", train_data=captchas / "train", settings=settings, cpus=1, quiet=True)
+    train(tmp_path / "ocr", train_data=captchas / "test", settings=settings, cpus=1, quiet=True)
     assert recipe_of(tmp_path / "ocr").network.hidden == 20
 
 
 def test_a_checkpoint_of_ones_own_keeps_its_network_and_image(captchas, tmp_path):
     own = {"training.epochs": 1, "network.hidden": 20, "image.width": 90, "image.height": 40}
-    train(tmp_path / "first", train_data=captchas / "train", settings=own, cpus=1, quiet=True)
+    train(tmp_path / "first", train_data=captchas / "test", settings=own, cpus=1, quiet=True)
     begun = {"pretrained": tmp_path / "first", "cpus": 1, "quiet": True}
-    train(tmp_path / "second", train_data=captchas / "train", settings={"training.epochs": 1}, **begun)
+    train(tmp_path / "second", train_data=captchas / "test", settings={"training.epochs": 1}, **begun)
     recipe = recipe_of(tmp_path / "second")
     assert (recipe.network.hidden, recipe.image.size) == (20, (90, 40))
     larger = {"training.epochs": 1, "image.width": 120, "image.height": 48}
-    train(tmp_path / "third", train_data=captchas / "train", settings=larger, **begun)
+    train(tmp_path / "third", train_data=captchas / "test", settings=larger, **begun)
     recipe = recipe_of(tmp_path / "third")
     assert (recipe.network.hidden, recipe.image.size) == (20, (120, 48))
     with pytest.raises(OCRError, match="network.hidden=21 is not what"):
-        train(tmp_path / "fourth", train_data=captchas / "train", settings={"network.hidden": 21}, **begun)
+        train(tmp_path / "fourth", train_data=captchas / "test", settings={"network.hidden": 21}, **begun)

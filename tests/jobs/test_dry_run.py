@@ -1,5 +1,6 @@
 """A dry run does all but training and leaves the folder as it was, byte for byte; faults of training are told."""
 
+import shutil
 import subprocess
 import sys
 
@@ -19,12 +20,20 @@ from tests.train_command import ROOT
 ENDLESS = [("training.epochs", 10_000)]
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """Return a folder where a data set and a run are."""
+    folder = tmp_path_factory.mktemp("original")
+    (folder / "data").mkdir()
+    write_lines(folder / "data", [("ab"[: 1 + n % 2], 16, 30 + n) for n in range(30)])
+    train_short(folder / "ocr", ("training.epochs", 1), export_on_end=True)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Return the folder that a program runs in, where a data set and a run are."""
-    (tmp_path / "data").mkdir()
-    write_lines(tmp_path / "data", [("ab"[: 1 + n % 2], 16, 30 + n) for n in range(30)])
-    train_short(tmp_path / "ocr", ("training.epochs", 1), export_on_end=True)
+def folder(original, tmp_path, monkeypatch):
+    """Return a copy of it that a program runs in."""
+    shutil.copytree(original, tmp_path, symlinks=True, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -11,6 +11,7 @@ from ocr_lib.sets.writers import write_dataset
 from tests.cli.infer_command import save_epochs
 from tests.cli.quantize_command import TEXTS, write_samples
 from tests.deploy.models import mark_model
+from tests.jobs.decoders import fail
 
 WRONG = 3
 
@@ -76,12 +77,14 @@ def many(tmp_path):
 
 
 class TestCores:
-    def test_find_the_same(self, folder, many):
-        found = [evaluate(folder / "ocr", many, cpus=cpus).as_json() for cpus in (1, 2, 3, None)]
-        assert found[0] == found[1] == found[2] == found[3]
+    @pytest.mark.parametrize("name, others", [("ocr", [2]), ("ocr.onnx", [2, 3, None])])
+    def test_find_the_same(self, folder, many, name, others):
+        alone = evaluate(folder / name, many, cpus=1).as_json()
+        for cpus in others:
+            assert evaluate(folder / name, many, cpus=cpus).as_json() == alone
 
     def test_that_fail_are_told_as_one_does(self, folder, many):
-        recognizer = load(folder / "ocr")
+        recognizer = load(folder / "ocr.onnx")
         recognizer.decode = fail
         for cpus in 1, 2:
             with pytest.raises(OCRError, match="can't decode"):
@@ -95,10 +98,6 @@ class TestCores:
     def test_there_must_be_one(self, folder, many):
         with pytest.raises(OCRError, match="--cpu must be at least 1, not 0"):
             evaluate(folder / "ocr", many, cpus=0)
-
-
-def fail(probabilities):
-    raise OCRError("can't decode")
 
 
 class TestProblems:

@@ -114,8 +114,10 @@ class TestAmplifiedRounding:
     """Networks whose states hang on the last bit of what came before: MXNet itself is off by more than 1e-4."""
 
     WIDTHS = (80, 33, 60, 80, 70, 79, 80, 41)
+    FIXED, *FIXED_TOO = (80, 10, 1.2), (80, 5, 1.2)
+    FREE, *FREE_TOO = (None, 0, 1.2), (None, 8, 1.2), (None, 11, 1.5)
 
-    @pytest.fixture(params=[(80, 10, 1.2), (80, 5, 1.2), (None, 0, 1.2), (None, 8, 1.2), (None, 11, 1.5)])
+    @pytest.fixture(params=[FIXED, *FIXED_TOO, FREE, *FREE_TOO])
     def checkpoint(self, tmp_path, request):
         width, seed, scale = request.param
         recipe = line_recipe(width=width, hidden=32)
@@ -134,6 +136,11 @@ class TestAmplifiedRounding:
         assert MAX_DIFFERENCE < model.comparison.max_difference < 0.1
 
     @pytest.mark.parametrize("more", [1.0, -3.0, np.nan])
+    @pytest.mark.parametrize(
+        "checkpoint",
+        [FIXED, FREE, *(pytest.param(each, marks=pytest.mark.slow) for each in (*FIXED_TOO, *FREE_TOO))],
+        indirect=True,
+    )
     def test_are_refused_where_they_differ(self, checkpoint, lines, changing, more):
         changing(with_bias(np.float32(more)))
         with pytest.raises(OCRError):

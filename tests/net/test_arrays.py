@@ -64,7 +64,7 @@ def assert_same(found, expected):
 
 
 class TestAsMXNet:
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=60)
     @given(st.data())
     def test_reads_what_it_wrote(self, tmp_path_factory, data):
         path = tmp_path_factory.getbasetemp() / "written.params"

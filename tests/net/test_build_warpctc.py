@@ -1,6 +1,5 @@
 """Whole training symbols with warpctc: its cost and gradients are those of MXNet's own loss."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.net.small_batches import (
     small_recipe,
 )
 from tests.small_network import random_params, save
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -121,7 +121,7 @@ np.save(sys.argv[3], Reader(load_checkpoint(sys.argv[1])).probabilities(np.load(
         finished = subprocess.run(
             [sys.executable, "-c", program, *(str(tmp_path / name) for name in ("net", "images.npy", "found.npy"))],
             cwd=ROOT,
-            env={**os.environ, "WARPCTC_PATH": str(tmp_path / "nowhere")},
+            env={**UNMEASURED, "WARPCTC_PATH": str(tmp_path / "nowhere")},
             stderr=subprocess.PIPE,
             timeout=120,
             check=False,

@@ -1,6 +1,5 @@
 """The loss that libwarpctc computes as an operator of a graph."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from ocr_lib.mx import mx
 from ocr_lib.net import warpctc
 from tests.net.warpctc_batches import CLASSES, LABEL_WIDTH, TIME_STEPS, mxnet_loss, random_batch
+from tests.unmeasured import UNMEASURED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -137,7 +137,7 @@ print(executor.forward()[0].shape)
     result = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "net-symbol.json")],
         cwd=ROOT,
-        env={**os.environ, "WARPCTC_PATH": str(tmp_path / "nowhere")},
+        env={**UNMEASURED, "WARPCTC_PATH": str(tmp_path / "nowhere")},
         capture_output=True,
         text=True,
         timeout=120,

@@ -183,14 +183,19 @@ def trained(crew, before_step=lambda step: None, after_step=lambda step: None):
 
 
 @pytest.fixture(scope="module")
-def crews():
-    before = computing()
+def others():
+    """Return the processes that compute for other tests."""
+    return computing()
+
+
+@pytest.fixture(scope="module")
+def crews(others):
     found = {processes: Crew(EVERYTHING, processes) for processes in (1, 2)}
     yield found
-    assert len(computing() - before) == 2
+    assert len(computing() - others) == 2
     for crew in found.values():
         crew.close()
-    assert not computing() - before, "processes outlived their crew"
+    assert not computing() - others, "processes outlived their crew"
 
 
 @pytest.fixture(scope="module")
@@ -225,13 +230,13 @@ class TestProcesses:
         assert len(set(costs)) == len(costs), "the weights as they are then"
 
     @pytest.mark.parametrize("delay", [None, pytest.param(0.002, marks=pytest.mark.slow)])
-    def test_those_that_are_killed_cost_time_alone(self, crews, expected, delay):
+    def test_those_that_are_killed_cost_time_alone(self, crews, others, expected, delay):
         """They stand still with a part in their hands, or compute it."""
         killed = set()
 
         def kill_soon(step):
             if step == 1:
-                killed.update(computing())
+                killed.update(computing() - others)
                 if delay is None:
                     for pid in killed:
                         os.kill(pid, signal.SIGSTOP)
