@@ -47,8 +47,7 @@ def take(image: np.ndarray, recipe: CameraRecipe, draws: np.ndarray, random: np.
     if recipe.noise:
         image = image + _grain(image.shape, random) * np.float32(recipe.noise * noise**2)
     if is_binary < recipe.threshold:
-        darkest, lightest, _, _ = cv2.minMaxLoc(image.reshape(len(image), -1))
-        image = np.where(image > darkest + (lightest - darkest) * (0.35 + 0.3 * cut), 255, 0)
+        image = _binary(image, 0.35 + 0.3 * cut)
     taken = np.clip(image, 0, 255).astype(np.uint8)
     if has_jpeg < recipe.jpeg:
         least, most = _QUALITIES
@@ -80,6 +79,14 @@ def _speckled(image: np.ndarray, count: float, random: np.random.Generator) -> n
             top, left = int(y * rows), int(x * columns)
             image[top : top + 1 + (kind > 0.7), left : left + 1 + (kind > 0.85)] = 255 * (kind < 0.3)
     return image
+
+
+def _binary(image: np.ndarray, cut: float) -> np.ndarray:
+    """Return an image in black and white, parted at a share of the way from its darkest to its lightest grey."""
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
+    binary = np.where(grey > darkest + (lightest - darkest) * cut, 255, 0)
+    return binary if image.ndim == 2 else np.repeat(binary[..., None], 3, axis=2)
 
 
 def _coarsened(image: np.ndarray, times: float) -> np.ndarray:

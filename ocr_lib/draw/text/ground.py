@@ -18,7 +18,7 @@ _DARK_INK = 0.0, 90.0
 _LIGHT_GROUND = 150.0, 255.0
 _SPOT_ROWS = 3, 12  # of the grid of spots
 _PICTURED = 0.8  # of the images, where there are pictures
-_TINT = 60.0  # grey values by which a colour's parts differ from its grey
+_TINTS = {"dark": 15.0, "any": 60.0}  # grey values by which a colour's parts differ from its grey
 _REMEMBERED = 256  # pictures
 _LARGEST_PICTURE = 640  # pixels along its longer side
 
@@ -60,7 +60,8 @@ def paint(
     values = draws.tolist()
     ink_grey, ground_grey = _greys(ink, values)
     ink_colour, ground_colour, under_colour = (
-        _coloured(grey, channels, random) for grey in (ink_grey, ground_grey, 255.0 * (values[3] > 0.5))
+        _coloured(grey, _TINTS[ink.colours], channels, random)
+        for grey in (ink_grey, ground_grey, 255.0 * (values[3] > 0.5))
     )
     relief = _relief(layers.ink.shape, ground, pictures, channels, values, abs(ink_grey - ground_grey), random)
     image = relief + ground_colour
@@ -88,11 +89,11 @@ def _greys(recipe: InkRecipe, draws: List[float]) -> Tuple[float, float]:
     return greys if draws[2] < 0.5 else greys[::-1]
 
 
-def _coloured(grey: float, channels: int, random: np.random.Generator) -> np.ndarray:
+def _coloured(grey: float, most: float, channels: int, random: np.random.Generator) -> np.ndarray:
     """Return a colour that has this grey, () or (3,) float32."""
     if channels == 1:
         return np.array(grey, np.float32)
-    tint = (2 * random.random(3, np.float32) - 1) * np.float32(_TINT)
+    tint = (2 * random.random(3, np.float32) - 1) * np.float32(most)
     return np.clip(np.float32(grey) + tint - tint @ _GREY_SHARES, 0, 255)
 
 
