@@ -80,7 +80,7 @@ def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Font]:
     OCRError
         Naming the font, if one is missing, unreadable or lacks a glyph, or if all draw characters alike.
     """
-    fonts = list(chain.from_iterable(map(faces, _files(path))))
+    fonts = list(chain.from_iterable(map(faces, font_files(path))))
     alike = {font: _drawn_alike(font, characters, sizes) for font in fonts}
     distinct = [font for font in fonts if not alike[font]]
     for font in fonts:
@@ -91,10 +91,19 @@ def find_fonts(path: Path, characters: str, sizes: Sequence[int]) -> List[Font]:
     return distinct
 
 
-def _files(path: Path) -> List[Path]:
-    """Return the font files at a path; where that is the name of a face, a path that only `faces` understands."""
+def font_files(path: Path, is_deep: bool = False) -> List[Path]:
+    """Return the font files at a path, or in that folder, and if `is_deep` in the folders in it.
+
+    Where the path is the name of a face, it is one that only `faces` understands.
+
+    Raises
+    ------
+    OCRError
+        If there is none.
+    """
     if path.is_dir():
-        fonts = [p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+        within = path.rglob("*") if is_deep else path.iterdir()
+        fonts = [p for p in within if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
         if not fonts:
             raise OCRError(f"{path}: no .ttf or .otf file in this folder, nor a collection of such")
         return sorted(fonts)

@@ -112,6 +112,7 @@ def test_records(font, tmp_path, capsys):
         (["a.png", "--set", "rendering.letters.slnt=3"], "rendering.letters.slnt: no such key in a recipe"),
         (["a.png", "--set", "rendering.ground.pictures=none"], "none: no such folder"),
         (["a.png", "--height", 2], "letters of fewer than 8 rows can't be read"),
+        (["a.png", "--text", "x" * 3000], "is too long for an image: 3000 characters, lower text.max_length"),
         (["a.txt"], "OpenCV writes no images called .txt; try .png or .jpg"),
         (["--count", 0, "--out", "d"], "--count must be at least 1, not 0"),
     ],
@@ -122,6 +123,15 @@ def test_wrong_arguments(font, tmp_path, monkeypatch, capsys, arguments, error):
     said = capsys.readouterr()
     assert error in said.err and said.err.count("\n") <= 3 and said.out == ""
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("fonts", ["none.ttf", "none", "text.ttf", "empty"])
+def test_wrong_fonts(tmp_path, capsys, fonts):
+    (tmp_path / "text.ttf").write_text("no font")
+    (tmp_path / "empty").mkdir()
+    assert run(tmp_path / fonts, tmp_path / "a.png") == 1
+    error = capsys.readouterr().err
+    assert f"{tmp_path / fonts}: no" in error and error.count("\n") == 1 and "a.png" not in names(tmp_path)
 
 
 def test_a_set_of_others_is_left_alone(font, tmp_path, capsys):

@@ -7,7 +7,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 import uharfbuzz
 
-from ocr_lib.draw.fonts import SUFFIXES, Font, faces, unreadable
+from ocr_lib.draw.fonts import Font, faces, font_files, unreadable
 from ocr_lib.errors import OCRError
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def find_coverage(path: Path, characters: str, tells_case: bool) -> Coverage:
         If there is no font, none can be read, or none has any of the characters.
     """
     found: List[Tuple[Font, np.ndarray]] = []
-    for file in _files(path):
+    for file in font_files(path, is_deep=True):
         found += _covering(file, characters, tells_case, may_fail=file != path)
     able = [(font, covered) for font, covered in found if covered.any()]
     if not able:
@@ -103,15 +103,6 @@ def _covering(file: Path, characters: str, tells_case: bool, may_fail: bool) -> 
             raise
         logger.warning("Left out %s", error)
         return []
-
-
-def _files(path: Path) -> List[Path]:
-    if not path.is_dir():
-        return [path]
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    if not files:
-        raise OCRError(f"{path}: no .ttf or .otf file in this folder, nor a collection of such")
-    return files
 
 
 def _instances(file: Path) -> List[Font]:

@@ -9,9 +9,11 @@ import numpy as np
 from ocr_lib.draw.text import camera, ground, ink, placing, typesetting
 from ocr_lib.draw.text.coverage import Coverage
 from ocr_lib.draw.text.face import Face
+from ocr_lib.errors import OCRError
 from ocr_lib.recipe.rendering import RenderingRecipe
 
 _MOST_GLYPHS = 100_000  # that are kept, some 200 MB
+_LARGEST = 2**14  # pixels along a side, of which OpenCV resamples at most twice as many
 _NUM_DRAWS = [1, *(stage.NUM_DRAWS for stage in (typesetting, placing, ink, ground, camera))]
 _CUTS = np.cumsum(_NUM_DRAWS)[:-1]
 
@@ -51,6 +53,8 @@ class TextRenderer:
         ------
         ValueError
             If no font has all its characters.
+        OCRError
+            If it is too long.
         """
         able = self._coverage.able(text)
         if not len(able):
@@ -59,6 +63,8 @@ class TextRenderer:
         chosen, set_, placed, spilt, painted, taken = np.split(random.random(sum(_NUM_DRAWS)), _CUTS)
         face = self._face(int(able[int(chosen[0] * len(able))]))
         letters = typesetting.typeset(text, face, recipe.letters, set_)
+        if max(letters.shape) > _LARGEST:
+            raise OCRError(f"{text[:20]!r}... is too long for an image: {len(text)} characters, lower text.max_length")
         letters, neighbour = placing.place(letters, recipe.height, recipe.letters, placed)
         layers = ink.spill(letters, recipe.ink, spilt, random)
         grounds = recipe.ink, recipe.ground, self._pictures, self._channels
