@@ -18,10 +18,12 @@ STEPS = {
     "crnn": 24,
     "mindspore-warpctc": 160,
     "mxnet-ctc": 80,
+    "scan": 80,
     "text-line": 80,
     "uw3-bilstm": 320,
     "uw3-hls": 320,
     "uw3-w2a4": 320,
+    "word": 25,
 }
 CLASSES = {**dict.fromkeys(STEPS, 11), "crnn": 37}
 
