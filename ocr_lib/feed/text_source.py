@@ -83,9 +83,9 @@ class TextSource:
 
     def __init__(self, recipe: Recipe, coverage: Coverage, pictures: Sequence[Path] = ()) -> None:
         self._recipe = recipe
-        # What is computed together shall need little padding.
-        part = max(1, recipe.training.batch_size // recipe.training.parts)
-        self._rendered = RenderedTexts(recipe, coverage, pictures, part if recipe.image.width is None else 1)
+        # What is computed together shall need little padding, and all parts of a batch shall take one time.
+        run = recipe.training.batch_size if recipe.image.width is None else 1
+        self._rendered = RenderedTexts(recipe, coverage, pictures, run)
         self._preparation = Preparation.of(recipe)
 
     def __call__(self, task: Task) -> Batch:

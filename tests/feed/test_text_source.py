@@ -54,13 +54,13 @@ def test_labels_are_written_as_the_recipe_says_and_drawn_in_any_case(words):
     assert set(batch.texts) == set(WORDS.split())
 
 
-def test_lines_of_a_part_are_alike_in_length(tmp_path):
+def test_lines_of_a_batch_are_alike_in_length(tmp_path):
     path = tmp_path / "running.txt"
     path.write_text(RUNNING * 9)
     sources = [{"kind": "corpus", "file": str(path)}]
     recipe = override(load_preset("scan"), [("text.sources", sources)])
     source = plan_fonts(recipe, FONT_DIR, str).make_source()
-    batches = [source(("train", range(start, start + 16))) for start in (0, 16, 32, 48)]
+    batches = [source(("train", range(start, start + 32))) for start in (0, 32, 64, 96)]
     waste = 1 - sum(b.widths.sum() for b in batches) / sum(b.images.shape[2] * len(b.widths) for b in batches)
     assert waste < 0.3 and len({b.images.shape[2] for b in batches}) == 4
     assert all(image[:, width:].min(initial=255) == 255 for b in batches for image, width in zip(b.images, b.widths))
