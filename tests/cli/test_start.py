@@ -110,7 +110,7 @@ class TestOptions:
         told = " ".join(capsys.readouterr().out.split())
         assert ended.value.code == 0
         assert (
-            "(default: auto with --train-data, captcha with fonts)" in told
+            "(default: auto with --train-data, word or scan with --texts, else captcha)" in told
             and "(default: retrain)" in told
             and "(default: fail)" in told
         )
