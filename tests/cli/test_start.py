@@ -104,7 +104,8 @@ class TestOptions:
         assert "--overwrite" in line
         assert [sha256(path) for path in files_of(taken)] == before
 
-    def test_defaults_are_told(self, capsys):
+    def test_defaults_are_told(self, capsys, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "400")  # lines may break at hyphens
         with pytest.raises(SystemExit) as ended:
             train.main(["--help"])
         told = " ".join(capsys.readouterr().out.split())
