@@ -1,23 +1,22 @@
 """``captcha_generator.py``: write one captcha, or a data set of them with their texts."""
 
 import argparse
-import secrets
 from functools import partial
-from pathlib import Path
 from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple
 
 import msgspec
 import numpy as np
 
 from ocr_lib.alphabet import SETS
-from ocr_lib.cli.command import add_overwrite, make_parser, num_proc, run_command
+from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cli.drawing import add_data_set, add_places, check_options, check_places, chosen_seed, length_span
 from ocr_lib.cli.signature import is_signed, signed
 from ocr_lib.draw.fonts import Font, find_fonts
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.source import make_renderer, renderer_modules, sample_draws
 from ocr_lib.feed.texts import draw_texts
 from ocr_lib.files import check_free, sha256, write_atomic
-from ocr_lib.jobs.drawn_set import FORMATS, LABELS, DrawnSet, encode_image
+from ocr_lib.jobs.drawn_set import LABELS, DrawnSet, encode_image
 from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe
 from ocr_lib.recipe.part import Seed
 from ocr_lib.recipe.text import TextRecipe
@@ -62,8 +61,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         "Write one captcha to OUTPUT, or with --count and --out a data set: grey PNG files and their texts in "
         f"{LABELS}, or one RecordIO file. A data set of files whose writing was stopped is continued."
     )
-    parser.add_argument("font_path", type=Path, metavar="FONT", help="a font file, or a folder of them")
-    parser.add_argument("output", nargs="?", type=Path, metavar="OUTPUT", help="image file, as in sample.jpg")
+    add_places(parser, "sample.jpg")
     parser.add_argument("--num", metavar="TEXT", help="what the captcha says (default: random)")
     parser.add_argument("--width", type=int, default=captcha.width, help="of the images, in pixels")
     parser.add_argument("--height", type=int, default=captcha.height, help="of the images, in pixels")
@@ -80,34 +78,20 @@ def main(argv: Optional[List[str]] = None) -> int:
         metavar="NAME|FILE|CHARACTERS",
         help=f"that texts are made of: {', '.join(SETS)}, a text file with the characters, or these themselves",
     )
-    parser.add_argument("--seed", type=int, help="same seed, same images (default: random; 0 for a data set)")
-    parser.add_argument("--count", type=int, help="images in the data set")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the data set")
-    parser.add_argument(
-        "--format", choices=FORMATS, default=FORMATS[0], help="of the data set: files, or one that MXNet reads"
-    )
     parser.add_argument("--renderer", choices=RENDERERS, default="fast", help="ours, compiled, or the captcha package")
-    parser.add_argument(
-        "--num_proc", type=num_proc, default="auto", help="worker processes that write a data set, or as many as pay"
-    )
-    add_overwrite(parser)
+    add_data_set(parser)
     return run_command(parser, _generate, argv)
 
 
 def _generate(args: argparse.Namespace) -> int:
-    if (args.count is None) != (args.out is None) or (args.output is None) == (args.out is None):
-        raise OCRError("give either OUTPUT for one captcha, or both --count and --out for a data set")
+    check_places(args, "captcha")
     if args.num is not None and (args.out is not None or not args.num):
         raise OCRError("--num is the text of the one captcha that goes to OUTPUT")
-    if args.format == "rec" and args.out is None:
-        raise OCRError("--format rec goes with --count and --out")
-    if args.overwrite and args.out is not None:
-        raise OCRError("--overwrite goes with OUTPUT: a data set is continued, or deleted by hand")
-    seed = args.seed if args.seed is not None else secrets.randbits(32) if args.out is None else 0
+    check_options(args)
     alphabet = find_alphabet(args.alphabet)
     text = {"alphabet": alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
     captcha = {"width": args.width, "height": args.height, "renderer": args.renderer}
-    tree: Dict[str, Any] = {"format": FORMAT, "seed": seed, "text": text, "captcha": captcha, "fonts": []}
+    tree: Dict[str, Any] = {"format": FORMAT, "seed": chosen_seed(args), "text": text, "captcha": captcha, "fonts": []}
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
@@ -133,11 +117,3 @@ def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Font]) 
     said = f"digits {[int(c) for c in text]}" if text.isdecimal() and text.isascii() else f"text {text}"
     print(f"Captcha image with {said} written to {args.output}")
     return 0
-
-
-def length_span(text: str) -> Tuple[int, int]:
-    """Read a length of texts, or the least and the most."""
-    least, dash, most = text.partition("-")
-    if not least.isdecimal() or (dash and not most.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 3-4 or 4")
-    return int(least), int(most or least)

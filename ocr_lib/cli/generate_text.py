@@ -1,7 +1,6 @@
 """``text_generator.py``: write one image of a text, or a data set of them with their texts."""
 
 import argparse
-import secrets
 from functools import partial
 from pathlib import Path
 from typing import Any, List, Literal, Optional, Sequence, Tuple
@@ -10,15 +9,15 @@ import msgspec
 import numpy as np
 
 from ocr_lib.alphabet import SETS
-from ocr_lib.cli.command import add_overwrite, make_parser, num_proc, run_command
-from ocr_lib.cli.generate import length_span
+from ocr_lib.cli.command import make_parser, run_command
+from ocr_lib.cli.drawing import add_data_set, add_places, check_options, check_places, chosen_seed, length_span
 from ocr_lib.draw.text.coverage import Coverage
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.corpora import find_source
 from ocr_lib.feed.text_plan import TextPlan, plan_texts, with_characters
 from ocr_lib.feed.text_source import RenderedTexts
 from ocr_lib.files import check_free, write_atomic
-from ocr_lib.jobs.drawn_set import FORMATS, LABELS, DrawnSet, encode_image
+from ocr_lib.jobs.drawn_set import LABELS, DrawnSet, encode_image
 from ocr_lib.recipe.part import Seed
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.rendering import STYLES, RenderingRecipe
@@ -58,8 +57,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         "Write one image of a word or a line to OUTPUT, or with --count and --out a data set: PNG files and their "
         f"texts in {LABELS}, or one RecordIO file. A data set of files whose writing was stopped is continued."
     )
-    parser.add_argument("font_path", type=Path, metavar="FONT", help="a font file, or a folder of them")
-    parser.add_argument("output", nargs="?", type=Path, metavar="OUTPUT", help="image file, as in sample.png")
+    add_places(parser, "sample.png")
     parser.add_argument("--text", metavar="TEXT", help="what the one image says (default: random)")
     parser.add_argument(
         "--texts",
@@ -85,28 +83,15 @@ def main(argv: Optional[List[str]] = None) -> int:
         metavar="KEY=VALUE",
         help="change more of text and rendering, as in rendering.letters.slant=0.3 or text.casing=0.5",
     )
-    parser.add_argument("--seed", type=int, help="same seed, same images (default: random; 0 for a data set)")
-    parser.add_argument("--count", type=int, help="images in the data set")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the data set")
-    parser.add_argument(
-        "--format", choices=FORMATS, default=FORMATS[0], help="of the data set: files, or one that MXNet reads"
-    )
-    parser.add_argument(
-        "--num_proc", type=num_proc, default="auto", help="worker processes that write a data set, or as many as pay"
-    )
-    add_overwrite(parser)
+    add_data_set(parser)
     return run_command(parser, _generate, argv)
 
 
 def _generate(args: argparse.Namespace) -> int:
-    if (args.count is None) != (args.out is None) or (args.output is None) == (args.out is None):
-        raise OCRError("give either OUTPUT for one image, or both --count and --out for a data set")
+    check_places(args, "image")
     if args.text is not None and (args.out is not None or args.texts or not args.text.strip()):
         raise OCRError("--text is what the one image says that goes to OUTPUT, in place of --texts")
-    if args.format == "rec" and args.out is None:
-        raise OCRError("--format rec goes with --count and --out")
-    if args.overwrite and args.out is not None:
-        raise OCRError("--overwrite goes with OUTPUT: a data set is continued, or deleted by hand")
+    check_options(args)
     is_given = args.alphabet is not None or args.text is not None
     plan = plan_texts(with_characters(_recipe(args), None if is_given else str), args.font_path)
     if args.out is None:
@@ -121,10 +106,9 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
-    seed = args.seed if args.seed is not None else secrets.randbits(32) if args.out is None else 0
     least, most = args.length or (1, 60)
     settings: List[Tuple[str, Any]] = [
-        ("seed", seed),
+        ("seed", chosen_seed(args)),
         ("image.width", None),
         ("image.channels", 3 if args.colour else 1),
         ("text.sources", [msgspec.to_builtins(find_source(file)) for file in args.texts]),

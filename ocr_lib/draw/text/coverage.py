@@ -149,7 +149,8 @@ def _shape(font: uharfbuzz.Font, character: str) -> Optional[Tuple[int, ...]]:
 
 
 def _tell(coverage: Coverage) -> None:
-    lacking = {font.name: coverage.lacking(i) for i, font in enumerate(coverage.fonts) if coverage.lacking(i)}
+    everywhere = ((font.name, coverage.lacking(number)) for number, font in enumerate(coverage.fonts))
+    lacking = {name: characters for name, characters in everywhere if characters}
     if lacking:
         examples = "; ".join(f"{name} lacks {_shortened(lacking[name])}" for name in list(lacking)[:_TOLD])
         logger.warning(
