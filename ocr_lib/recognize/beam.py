@@ -61,21 +61,57 @@ def prefix_beam_search(
     ValueError
         If shapes, lengths or the beam's width do not fit, or the automaton has class ids outside 1 to C - 1.
     """
+    found = n_best(log_probs, automaton, 1, beam_width, lengths)
+    return [texts[0] if texts else (None, -np.inf) for texts in found]
+
+
+def n_best(
+    log_probs: npt.ArrayLike,
+    automaton: Automaton,
+    count: int,
+    beam_width: int = DEFAULT_WIDTH,
+    lengths: Optional[npt.ArrayLike] = None,
+) -> List[List[Tuple[List[int], float]]]:
+    """Find the most probable texts of each sample, as `prefix_beam_search` finds the one.
+
+    Parameters
+    ----------
+    log_probs, automaton, beam_width, lengths
+        As there.
+    count : int
+        How many, at least 1; the beam holds no more than its width.
+
+    Returns
+    -------
+    list of N lists of (list of int, float)
+        Class ids and the natural logarithm of their probability, the most probable first: fewer than `count` where no
+        more fit into the time steps, or were in the beam at its end.
+
+    Raises
+    ------
+    ValueError
+        As there, or if the count is less than 1.
+    """
     steps = np.asarray(log_probs, dtype=np.float64)
     if steps.ndim != 3:
         raise ValueError(f"log_probs must have the shape (T, N, C), not {steps.shape}")
     num_classes = steps.shape[2]
     if not 1 <= beam_width <= MOST_WIDTH:
         raise ValueError(f"the beam's width must be from 1 to {MOST_WIDTH}, not {beam_width}")
+    if count < 1:
+        raise ValueError(f"the count must be at least 1, not {count}")
     if automaton.labels.size and not 0 < automaton.labels.min() <= automaton.labels.max() < num_classes:
         raise ValueError(f"the automaton has class ids outside 1 to {num_classes - 1}")
     ends = step_mask(steps.shape[:2], lengths).sum(axis=0)
     samples = np.ascontiguousarray(steps.transpose(1, 0, 2))  # (N, T, C)
-    found: List[Found] = []
-    for sample, end in zip(samples, ends):
-        ids, log_prob = _search(sample[:end], beam_width, automaton)
-        found.append((None if log_prob == -np.inf else ids.tolist(), float(log_prob)))
-    return found
+    return [_found(*_search(sample[:end], beam_width, automaton, count)) for sample, end in zip(samples, ends)]
+
+
+def _found(ids: np.ndarray, begins: np.ndarray, log_probs: np.ndarray) -> List[Tuple[List[int], float]]:
+    """Part what was found into texts; of the probability 0 none is."""
+    ends = [*begins[1:], len(ids)]
+    found = zip(begins, ends, log_probs.tolist())
+    return [(ids[begin:end].tolist(), log_prob) for begin, end, log_prob in found if log_prob > -np.inf]
 
 
 @dataclass(frozen=True)
@@ -242,9 +278,9 @@ def _renew(best: Any, automaton: Any, tree: Any, beam: Any, count: Any, size: An
     return count, size
 
 
-@compiled(types.Tuple((_INTS, _FLOAT))(types.float64[:, ::1], _INT, _AUTOMATON))
-def _search(log_probs: Any, width: Any, automaton: Any) -> Any:
-    """Search one sample, (T, C); returns the labels and the log-probability of the best text."""
+@compiled(types.Tuple((_INTS, _INTS, _FLOATS))(types.float64[:, ::1], _INT, _AUTOMATON, _INT))
+def _search(log_probs: Any, width: Any, automaton: Any, most: Any) -> Any:
+    """Search one sample, (T, C); returns the labels of the best texts, where each begins, and log-probabilities."""
     num_steps = len(log_probs)
     room = num_steps * width + 1
     zeros = np.zeros((6, room), np.int64)
@@ -264,12 +300,18 @@ def _search(log_probs: Any, width: Any, automaton: Any) -> Any:
             _extend(best, log_probs[step], left, automaton, tree, beam, rank)
         count, size = _renew(best, automaton, tree, beam, count, size)
     # With no step left, every prefix of the beam is a text that the automaton accepts.
-    ids = np.empty(num_steps, np.int64)
-    begin = num_steps
-    node = beam.node[0] if count else 0
-    while node:
-        begin -= 1
-        ids[begin] = tree.label[node]
-        node = tree.parent[node]
-    log_prob = _log_add(beam.blank[0], beam.labelled[0]) if count else -np.inf
-    return ids[begin:], log_prob
+    count = min(count, most)
+    ids = np.empty(num_steps * count, np.int64)
+    begins = np.empty(count, np.int64)
+    found = np.empty(count)
+    end = 0
+    for rank in range(count):
+        begins[rank] = end
+        found[rank] = _log_add(beam.blank[rank], beam.labelled[rank])
+        node = beam.node[rank]
+        while node:
+            ids[end] = tree.label[node]
+            node = tree.parent[node]
+            end += 1
+        ids[begins[rank] : end] = ids[begins[rank] : end][::-1].copy()
+    return ids[:end], begins, found

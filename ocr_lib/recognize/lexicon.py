@@ -9,6 +9,18 @@ from ocr_lib.errors import OCRError, naming
 from ocr_lib.recognize.automaton import Automaton, trie
 
 
+def read_words(path: Path) -> List[str]:
+    """Read the lines of a lexicon, empty ones included.
+
+    Raises
+    ------
+    OCRError
+        If it can't be read.
+    """
+    with naming(f"the lexicon {path}"):
+        return split_lines(decode_text(path.read_bytes()))
+
+
 def load_lexicon(path: Path, alphabet: Alphabet) -> Automaton:
     """Read a lexicon: a text file, one word a line.
 
@@ -30,10 +42,8 @@ def load_lexicon(path: Path, alphabet: Alphabet) -> Automaton:
     OCRError
         If the file can't be read or has no word, or a word has a character that the alphabet lacks.
     """
-    with naming(f"the lexicon {path}"):
-        lines = split_lines(decode_text(path.read_bytes()))
     words: List[List[int]] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_words(path), start=1):
         try:
             ids = alphabet.encode(line)
         except OCRError as error:

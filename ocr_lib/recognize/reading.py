@@ -1,6 +1,6 @@
 """What a network says about images, as text with a confidence."""
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -48,6 +48,14 @@ class Reading(NamedTuple):
     confidence: float
     probabilities: np.ndarray
     characters: Tuple[Character, ...]
+
+    def as_json(self) -> Dict[str, Any]:
+        """Return what programs of any language take: text, confidence, and characters with theirs and places."""
+        characters = [
+            {"text": text, "confidence": round(confidence, 6), "x": round(x, 1)}
+            for text, confidence, x in self.characters
+        ]
+        return {"text": self.text, "confidence": round(self.confidence, 6), "characters": characters}
 
 
 def readings(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ocr_lib.recognize import beam
 from ocr_lib.recognize.automaton import all_texts, from_edges, trie
-from ocr_lib.recognize.beam import MOST_WIDTH, BeamDecoder, prefix_beam_search
+from ocr_lib.recognize.beam import MOST_WIDTH, BeamDecoder, n_best, prefix_beam_search
 from ocr_lib.recognize.ctc import log_likelihood
 from ocr_lib.recognize.decode import best_path
 from tests.recognize.enumeration import label_probabilities, least_steps, random_log_probs
@@ -67,6 +67,18 @@ class TestWideBeam:
         ids, probability = search_one(log_probs, all_texts(classes), MOST_WIDTH)
         assert probability == pytest.approx(max(probabilities.values()), rel=1e-9)
         assert probabilities[ids] == pytest.approx(probability, rel=1e-9)
+
+    @settings(deadline=None, max_examples=60)
+    @given(SEEDS, st.integers(1, 5), st.integers(2, 4), st.integers(1, 9))
+    def test_finds_the_next_ones_too(self, seed, steps, classes, count):
+        log_probs = random_log_probs(seed, steps, classes)
+        probabilities = label_probabilities(np.exp(log_probs))
+        (found,) = n_best(log_probs[:, None], all_texts(classes), count, MOST_WIDTH)
+        expected = sorted(probabilities.values(), reverse=True)[:count]
+        assert [math.exp(log_prob) for _, log_prob in found] == pytest.approx(expected, rel=1e-9)
+        assert len({tuple(ids) for ids, _ in found}) == len(found)
+        for ids, log_prob in found:
+            assert probabilities[tuple(ids)] == pytest.approx(math.exp(log_prob), rel=1e-9)
 
     @settings(deadline=None, max_examples=60)
     @given(SEEDS, st.integers(1, 6), WORDS)
@@ -255,3 +267,8 @@ def test_compiled_code_finds_what_its_python_finds():
     assert (done.returncode, done.stderr) == (0, "")
     for (ids, log_prob), (same, near) in zip(search_all(), eval(done.stdout, {"inf": math.inf})):
         assert (ids, log_prob) == (same, pytest.approx(near, rel=1e-12))
+
+
+def test_no_text_is_no_count():
+    with pytest.raises(ValueError, match="count must be at least 1"):
+        n_best(random_log_probs(1, 3, 3)[:, None], all_texts(3), 0)
