@@ -22,7 +22,7 @@ from typing import Any, Dict, List, Optional
 import captcha
 from captcha.image import ImageCaptcha
 from report import FONTS, ROOT, make_parser
-from zoo_texts import measure_texts, take_all_fonts, take_words, unpack
+from zoo_texts import measure_texts, take_all_fonts, take_texts, unpack
 
 import ocr_lib
 from ocr_lib.files import write_atomic
@@ -119,7 +119,7 @@ def make_reader_of_texts(
     take_all_fonts(fonts["packages"], fonts["largest_bytes"], seen)
     take_fonts(fonts["held_out"], unseen)
     os.chdir(folder)  # the recipe has the name of the file alone
-    take_words(card["texts"], Path(recipe.text.sources[-1].file))
+    take_texts(card["texts"], Path(recipe.text.sources[-1].file))
     if not checkpoint:
         began = time.monotonic()
         ocr_lib.train(prefix, recipe, seen, cpus=cpus)

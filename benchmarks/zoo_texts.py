@@ -1,5 +1,6 @@
 """What `zoo.py` does for readers of rendered texts: their fonts and texts, and how well they read others."""
 
+import gzip
 import re
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from ocr_lib.recognize.metrics import evaluate
 
 ASCII = "".join(map(chr, range(ord("!"), ord("~") + 1)))
 COUNT = 2000
+BESIDE = (".dat", ".u8")  # what lies beside the texts of `fortunes`
 
 
 def unpack(package: str, folder: Path) -> None:
@@ -45,13 +47,21 @@ def _has_ascii(file: Path) -> bool:
         return False
 
 
-def take_words(texts: Dict[str, str], to: Path) -> Path:
-    """Write the words of a package's list that are printable ASCII, but for genitives."""
-    with tempfile.TemporaryDirectory() as folder:
-        unpack(texts["package"], Path(folder, "package"))
-        words = (Path(folder, "package") / texts["file"]).read_text("utf-8").split()
-    to.write_text("".join(f"{word}\n" for word in words if re.fullmatch(r"[!-~]+", word) and not word.endswith("'s")))
-    return to
+def take_texts(packages: Dict[str, List[str]], to: Path) -> None:
+    """Write the lines of some files of packages that are printable ASCII, but for genitives."""
+    lines: List[str] = []
+    for package, patterns in packages.items():
+        with tempfile.TemporaryDirectory() as folder:
+            unpack(package, Path(folder, package))
+            for pattern in patterns:
+                for file in sorted(path for path in Path(folder, package).glob(pattern) if path.suffix not in BESIDE):
+                    opened = gzip.open if file.suffix == ".gz" else open
+                    with opened(file, "rt", encoding="utf-8", errors="replace") as stream:
+                        lines += stream.read().splitlines()
+    kept = (line.strip() for line in lines)
+    to.write_text(
+        "".join(f"{line}\n" for line in kept if re.fullmatch(r"(?=.*\w)[ -~]+", line) and not line.endswith("'s"))
+    )
 
 
 def measure_texts(reader: "ocr_lib.Predictor", recipe: "ocr_lib.Recipe", fonts: Path) -> Dict[str, Any]:
