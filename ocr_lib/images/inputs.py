@@ -61,7 +61,7 @@ def load_image(given: ImageInput, rendition: Rendition = GREY, max_pixels: int =
         return _rendered_array(given, rendition, max_pixels)
     if is_pillow(given):
         return render_pillow(given, rendition, max_pixels)
-    return decode_image(_file_bytes(given), rendition, max_pixels)
+    return decode_image(file_bytes(given), rendition, max_pixels)
 
 
 def _rendered_array(array: np.ndarray, rendition: Rendition, max_pixels: int) -> np.ndarray:
@@ -72,7 +72,14 @@ def _rendered_array(array: np.ndarray, rendition: Rendition, max_pixels: int) ->
     return render(array, rendition.channels)
 
 
-def _file_bytes(given: object) -> bytes:
+def file_bytes(given: object) -> bytes:
+    """Return what the file of an image holds, given as `load_image` takes it.
+
+    Raises
+    ------
+    OCRError
+        If it can't be read, or is no file.
+    """
     try:
         if isinstance(given, (str, os.PathLike)):
             return Path(os.fsdecode(given)).read_bytes()

@@ -1,0 +1,1 @@
+"""The HTTP service: exported models, read with by other programs. Needs no MXNet."""
