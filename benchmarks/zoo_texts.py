@@ -29,20 +29,20 @@ def unpack(package: str, folder: Path) -> None:
     subprocess.run(["dpkg-deb", "-x", str(archive), str(folder)], check=True)
 
 
-def take_all_fonts(packages: List[str], largest: int, to: Path) -> None:
-    """Copy the fonts of packages that have all of printable ASCII, in files of at most so many bytes."""
+def take_all_fonts(packages: List[str], largest: int, to: Path, characters: str = ASCII) -> None:
+    """Copy the fonts of packages that have all of some characters, in files of at most so many bytes."""
     to.mkdir(parents=True)
     for package in packages:
         with tempfile.TemporaryDirectory() as folder:
             unpack(package, Path(folder, package))
-            for file in sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES[:2]):
-                if file.is_file() and file.stat().st_size <= largest and _has_ascii(file):
+            for file in sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES):
+                if file.is_file() and file.stat().st_size <= largest and _has(file, characters):
                     copy(file, to / f"{package}-{file.name}")
 
 
-def _has_ascii(file: Path) -> bool:
+def _has(file: Path, characters: str) -> bool:
     try:
-        return not find_coverage(file, ASCII, tells_case=True).lacking(0)
+        return not find_coverage(file, characters, tells_case=True).lacking(0)
     except OCRError:
         return False
 

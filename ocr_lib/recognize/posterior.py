@@ -126,13 +126,15 @@ def _odds_of_replaced(steps: _Floats, characters: _Ids, ways: _Ways, scale: _Flo
     repeats, is_repeated = _before(characters) == classes, _behind(characters) == classes  # (C - 1, L, N)
     odds = np.zeros(characters.shape)
     standing = np.full(repeats.shape, IMPOSSIBLE)
-    least = np.full(repeats.shape, NEGLIGIBLE)
+    to_blank, to_any = ways.to_blank - scale, ways.to_any - scale
     for t, step in enumerate(np.ascontiguousarray(steps.swapaxes(1, 2))):  # (C, N)
         arrived = np.where(repeats, ways.from_blank[t], ways.from_any[t])
         standing = log_sum(standing, arrived)
         standing += step[1:, None]
-        left = np.where(is_repeated, ways.to_blank[t + 1], ways.to_any[t + 1]) - scale
-        odds += np.exp(np.maximum(standing + left, least)).sum(axis=0)
+        passing = np.where(is_repeated, to_blank[t + 1], to_any[t + 1])
+        passing += standing
+        np.maximum(passing, NEGLIGIBLE, out=passing)
+        odds += np.exp(passing, out=passing).sum(axis=0)
     return odds
 
 
