@@ -4,13 +4,16 @@ Graves, Fernandez, Gomez, Schmidhuber: Connectionist Temporal Classification: La
 Recurrent Neural Networks. ICML 2006. Class 0 is the blank.
 """
 
-from typing import List, NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ocr_lib.alphabet import BLANK
 from ocr_lib.recognize.ctc import IMPOSSIBLE, NEGLIGIBLE, forward, lattice, log_sum, total
+
+_MANY = 128  # classes
+_UNSEEN = -40.0  # the logarithm of what changes no digit of a confidence
 
 _Floats = npt.NDArray[np.float64]
 _Ids = npt.NDArray[np.intp]
@@ -108,7 +111,8 @@ def posteriors(
     scale = np.where(np.isfinite(likelihoods), likelihoods, 0.0)
     characters = states[1::2]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # of what is impossible, or padding
-        odds = _odds_of_replaced(steps, characters, ways, scale) + _odds_of_left_out(characters, counts, ways, scale)
+        odds = _odds_of_replaced(steps, mask.sum(axis=0), characters, counts, ways, scale)
+        odds += _odds_of_left_out(characters, counts, ways, scale)
         confidences = np.minimum(1.0, 1.0 / odds)
         positions = _mean_steps(characters, ways, scale) / mask.sum(axis=0)
     return [
@@ -119,23 +123,70 @@ def posteriors(
     ]
 
 
-def _odds_of_replaced(steps: _Floats, characters: _Ids, ways: _Ways, scale: _Floats) -> _Floats:
+def _odds_of_replaced(
+    steps: _Floats, ends: _Ids, characters: _Ids, counts: _Ids, ways: _Ways, scale: _Floats
+) -> _Floats:
     """Add up the labels that have any character, the right one included, in each place: (L, N), over the label."""
-    # Next to an equal character a path needs the blank between the two.
-    classes = np.arange(1, steps.shape[2])[:, None, None]
-    repeats, is_repeated = _before(characters) == classes, _behind(characters) == classes  # (C - 1, L, N)
     odds = np.zeros(characters.shape)
-    standing = np.full(repeats.shape, IMPOSSIBLE)
-    to_blank, to_any = ways.to_blank - scale, ways.to_any - scale
-    for t, step in enumerate(np.ascontiguousarray(steps.swapaxes(1, 2))):  # (C, N)
-        arrived = np.where(repeats, ways.from_blank[t], ways.from_any[t])
-        standing = log_sum(standing, arrived)
-        standing += step[1:, None]
-        passing = np.where(is_repeated, to_blank[t + 1], to_any[t + 1])
-        passing += standing
-        np.maximum(passing, NEGLIGIBLE, out=passing)
-        odds += np.exp(passing, out=passing).sum(axis=0)
+    before, behind = _before(characters), _behind(characters)
+    for n, (end, count) in enumerate(zip(ends, counts)):
+        column = np.s_[:count, n]
+        own = _Ways(*(way[: end + 1, :count, n] for way in ways))
+        odds[column] = _odds_of_one_replaced(steps[:end, n, 1:], before[column], behind[column], own, scale[n])
     return odds
+
+
+def _odds_of_one_replaced(steps: _Floats, before: _Ids, behind: _Ids, ways: _Ways, scale: float) -> _Floats:
+    """Do it for a sample: steps (T, C - 1), neighbours (L,), ways (T + 1, L) -> (L,).
+
+    Paths stand on a class for some steps, from an arrival on. As the product of its probabilities over these is the
+    ratio of two such from the first step on, one running sum over arrivals has all of them.
+    """
+    if not len(before) or not len(steps):
+        return np.zeros(len(before))
+    if steps.shape[1] > _MANY:
+        steps, before, behind = _with_rare_ones_as_one(steps, before, behind)
+    begins, length = _windows(ways.from_any[:-1], ways.to_any[1:], scale)
+    within = np.minimum(begins + np.arange(length)[:, None], len(steps) - 1)  # (W, L)
+    is_within = begins + np.arange(length)[:, None] < len(steps)
+    products = np.zeros((len(steps) + 1, steps.shape[1]))
+    np.cumsum(np.maximum(steps, NEGLIGIBLE), axis=0, out=products[1:])
+    places = np.arange(len(before))
+    from_any, from_blank = ways.from_any[within, places], ways.from_blank[within, places]
+    to_any, to_blank = ways.to_any[within + 1, places], ways.to_blank[within + 1, places]
+    arrived = from_any[:, :, None] - products[within]  # (W, L, C - 1)
+    left = np.where(is_within, to_any - scale, IMPOSSIBLE)[:, :, None] + products[within + 1]
+    # Next to an equal character a path needs the blank between the two.
+    repeats, repeated = places[before != BLANK], places[behind != BLANK]
+    arrived[:, repeats, before[repeats] - 1] += (from_blank - from_any)[:, repeats]
+    left[:, repeated, behind[repeated] - 1] += (to_blank - to_any)[:, repeated]
+    left += np.logaddexp.accumulate(arrived, axis=0)
+    return np.exp(np.maximum(left, NEGLIGIBLE, out=left), out=left).sum(axis=(0, 2))
+
+
+def _with_rare_ones_as_one(steps: _Floats, before: _Ids, behind: _Ids) -> Tuple[_Floats, _Ids, _Ids]:
+    """Put the classes that are improbable at all steps into one, for alphabets of thousands.
+
+    Paths from one of them to another then count as if they stood on one, which the square of their probability says.
+    """
+    neighbours = np.union1d(before, behind)
+    most = steps.max(axis=0)
+    most[neighbours[neighbours != BLANK] - 1] = np.inf
+    order = np.argsort(-most, kind="stable")
+    kept = order[: max(_MANY, len(neighbours))]
+    places = np.zeros(steps.shape[1] + 1, dtype=np.intp)
+    places[kept + 1] = np.arange(1, len(kept) + 1)
+    rest = np.log(np.maximum(np.exp(steps[:, order[len(kept) :]]).sum(axis=1, keepdims=True), np.exp(NEGLIGIBLE)))
+    return np.concatenate([steps[:, kept], rest], axis=1), places[before], places[behind]
+
+
+def _windows(arriving: _Floats, leaving: _Floats, scale: float) -> Tuple[_Ids, int]:
+    """Find where each place can be, for all that counts: (T, L) each -> first steps (L,), and one length for all."""
+    may_arrive = arriving + np.maximum.accumulate(leaving[::-1])[::-1] > scale + _UNSEEN
+    may_leave = leaving + np.maximum.accumulate(arriving) > scale + _UNSEEN
+    begins = may_arrive.argmax(axis=0)
+    ends = len(leaving) - may_leave[::-1].argmax(axis=0)
+    return begins, int((ends - begins).max())
 
 
 def _odds_of_left_out(characters: _Ids, counts: _Ids, ways: _Ways, scale: _Floats) -> _Floats:

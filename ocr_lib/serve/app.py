@@ -14,6 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import Annotated
 
 from ocr_lib import __version__
@@ -30,6 +31,8 @@ MOST_ALTERNATIVES = 20
 LONGEST_PATTERN = 200
 MOST_WORDS = 1000
 _SECONDS_BETWEEN_LOOKS = 1.0
+_READ = "/v1/read"
+_NO_ROOM = "too many images wait; come again"
 _RETRY = {"Retry-After": "1"}
 _PATTERN = r"Read only texts that match it as a whole: \d{3,4}"
 _LEXICON = "Read only these texts: once for each."
@@ -57,8 +60,22 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_exception_handler(refusal, service.refuse)
     if settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.origins), allow_headers=["*"])
+    app.add_middleware(_Shedding, service=service)
     app.add_middleware(Telling, telemetry=service.telemetry, logs_requests=settings.logs_requests)
     return app
+
+
+class _Shedding:
+    """ASGI middleware that refuses what there is no room for, before it costs much."""
+
+    def __init__(self, app: ASGIApp, service: "_Service") -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_shed = scope["type"] == "http" and scope["path"].endswith(_READ) and not self._service.batcher.has_room()
+        app = self._service.shed if is_shed else self._app
+        await app(scope, receive, send)
 
 
 class _Service:
@@ -69,6 +86,7 @@ class _Service:
         self.settings = settings
         self.telemetry = Telemetry()
         self.models = Models(settings.models, settings.batch_size, settings.threads, limits.pixels)
+        self.shed = _json({"error": _NO_ROOM}, 503, _RETRY)
         self.batcher = Batcher(settings.batch_size, limits.queue, limits.pixels, self.telemetry.batches.observe)
 
     @contextlib.asynccontextmanager
@@ -97,7 +115,7 @@ class _Service:
     def check_room(self, count: int = 1) -> None:
         """Refuse a request that would have to wait for long."""
         if not self.batcher.has_room(count):
-            raise HTTPException(503, "too many images wait; come again", _RETRY)
+            raise HTTPException(503, _NO_ROOM, _RETRY)
 
     async def read(self, model: Model, images: Sequence[Upload], wish: Wish) -> List[Dict[str, Any]]:
         """Return what images say, or what is wrong with each."""
@@ -113,7 +131,7 @@ class _Service:
         try:
             outcomes = await self.batcher.read(model, [image.data for image in images])
         except QueueFullError:
-            raise HTTPException(503, "too many images wait; come again", _RETRY) from None
+            raise HTTPException(503, _NO_ROOM, _RETRY) from None
         finally:
             self.telemetry.waiting.set(self.batcher.num_waiting)
         answering = partial(self._answers, images, outcomes, alphabet, wish, automaton)
@@ -159,9 +177,9 @@ def _reading(service: _Service) -> APIRouter:
     settings = service.settings
     errors: Dict[Any, Any] = {status: {"model": ErrorAnswer} for status in (400, 401, 408, 413, 503)}
     errors[422] = {"model": Union[ErrorAnswer, ReadAnswer]}
-    router = APIRouter(prefix="/v1", dependencies=[Depends(_key_check(settings.keys))] if settings.keys else [])
+    router = APIRouter(dependencies=[Depends(_key_check(settings.keys))] if settings.keys else [])
 
-    @router.post("/read", responses={200: {"model": ReadAnswer}, **errors}, openapi_extra=DESCRIPTION)
+    @router.post(_READ, responses={200: {"model": ReadAnswer}, **errors}, openapi_extra=DESCRIPTION)
     async def read(
         request: Request,
         model: Annotated[Optional[str], Query(description="Which is to read; the first if left out.")] = None,
@@ -176,7 +194,6 @@ def _reading(service: _Service) -> APIRouter:
         can, the status is 422.
         """
         chosen = service.model(model)
-        service.check_room()  # before the body is waited for
         images = await uploads(request, settings.limits)
         wish = Wish(alternatives, pattern, tuple(lexicon), lattice)
         try:
@@ -188,7 +205,7 @@ def _reading(service: _Service) -> APIRouter:
         status = 422 if all("error" in each for each in readings) else 200
         return _json({"model": chosen.name, "readings": readings}, status)
 
-    @router.get("/models", responses={200: {"model": ModelsAnswer}, 401: {"model": ErrorAnswer}})
+    @router.get("/v1/models", responses={200: {"model": ModelsAnswer}, 401: {"model": ErrorAnswer}})
     async def models() -> Response:
         """Tell which models there are, and what they read."""
         return _json({"models": [model.facts() for model in service.models]})

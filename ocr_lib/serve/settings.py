@@ -27,7 +27,7 @@ class Limits(NamedTuple):
     pixels: int = 10_000_000
     images: int = 64
     seconds: float = 10.0
-    queue: int = 256
+    queue: int = 128
 
 
 class Settings(NamedTuple):

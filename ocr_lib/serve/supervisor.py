@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _BACKLOG = 1024
 _LEAST_LIFE = 1.0  # seconds; one that dies sooner is not started again at once
 _LOOK = 0.02
+_SWITCH = 0.0005  # seconds; ten times that, Python's own, the thread that reads would wait for the loop at each image
 _KILLED_AFTER = 2.0  # seconds beyond the grace
 
 _log = logging.getLogger(__name__)
@@ -175,6 +177,7 @@ def _work(settings: Settings, address: Tuple[str, int], ready: Connection) -> No
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the supervisor ends them
     log_as_json(settings.log_level)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.setswitchinterval(_SWITCH)
     PatientProtocol.seconds = settings.limits.seconds
     config = uvicorn.Config(
         create_app(settings),

@@ -3,15 +3,11 @@
 import logging
 import os
 import time
-from typing import Any, Awaitable, Callable, Dict, MutableMapping
+from typing import Any, Dict
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable of the folder by which processes share figures; prometheus_client reads it at its import."""
@@ -61,7 +57,7 @@ class Telling:
     logs_requests : bool
     """
 
-    def __init__(self, app: Any, telemetry: Telemetry, logs_requests: bool) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, logs_requests: bool) -> None:
         self._app = app
         self._telemetry = telemetry
         self._logs_requests = logs_requests

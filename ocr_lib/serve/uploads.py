@@ -1,15 +1,15 @@
 """The images of a request: files of a form, a body that is one, or base64 in JSON."""
 
-from typing import Any, Awaitable, Callable, Dict, List, MutableMapping, NamedTuple, Optional, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Union
 
 import msgspec
 from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
+from starlette.types import Message, Receive
 
 from ocr_lib.serve.settings import Limits
 
 FIELD = "files"
-Message = MutableMapping[str, Any]
 _TAKEN = (
     f"a form (multipart/form-data) with files in the field `{FIELD}`, an image as the body, or JSON: "
     '{"images": [BASE64, ...]}'
@@ -89,7 +89,7 @@ async def _of_form(request: Request, body: bytes, most: int) -> List[Upload]:
         await form.close()
 
 
-def _replay(body: bytes) -> Callable[[], Awaitable[Message]]:
+def _replay(body: bytes) -> Receive:
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr_lib.recognize import posterior as module
 from ocr_lib.recognize.ctc import log_likelihood
 from ocr_lib.recognize.posterior import posteriors
 from tests.recognize.enumeration import collapse, label_probabilities, random_log_probs
@@ -164,3 +165,14 @@ def test_empty_labels_and_batches():
 def test_refuses_what_does_not_fit(shape, labels, lengths, message):
     with pytest.raises(ValueError, match=message):
         posteriors(np.full(shape, 0.25), labels, lengths)
+
+
+def test_alphabets_of_thousands_change_confidences_by_what_rare_classes_say(monkeypatch):
+    random = np.random.default_rng(8)
+    probabilities = random.dirichlet(np.full(600, 0.01), (30, 2))  # a few likely classes at each step
+    labels = [list(random.integers(1, 600, 6)), [5, 5, 9]]
+    few = posteriors(probabilities, labels)
+    monkeypatch.setattr(module, "_MANY", 10**6)
+    for found, exact in zip(few, posteriors(probabilities, labels)):
+        assert found.log_likelihood == exact.log_likelihood
+        assert found.confidences == pytest.approx(exact.confidences, abs=1e-4)

@@ -1,0 +1,204 @@
+"""Readers of lines in other scripts than Latin, trained on rendered lines: what they read of 500 others.
+
+Fonts come from Debian's packages, words from its dictionaries: apt-get install aspell aspell-ar aspell-he aspell-hi.
+Lines are those words at random, with numbers and marks between them; Chinese ones poems, and strings of the 3,755
+common characters (GB 2312, level 1). Training takes the minutes that --minutes says, for each script.
+
+    python benchmarks/scripts.py arabic hebrew devanagari chinese
+"""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple
+
+import cv2
+import numpy as np
+from report import Row, make_parser, show
+from zoo_texts import take_all_fonts, unpack
+
+import ocr_lib
+from ocr_lib.feed.text_plan import plan_texts
+from ocr_lib.feed.text_source import RenderedTexts
+from ocr_lib.images.decode import fit
+from ocr_lib.recognize.metrics import evaluate
+
+COUNT = 500
+NUM_TEXTS = 60_000
+SHOWN = 4
+WIDTH = 520
+LARGEST = 25_000_000
+MARKS = " .,:-()0123456789"
+
+
+class Script(NamedTuple):
+    """What a reader of a script is made of.
+
+    Attributes
+    ----------
+    dictionary : str
+        Of aspell; none for Chinese.
+    letters : str
+        A class of a regular expression, for the letters of words.
+    packages : list of str
+        Of fonts.
+    settings : dict
+        Of the recipe, on top of those that all have.
+    """
+
+    dictionary: str
+    letters: str
+    packages: List[str]
+    settings: Dict[str, Any]
+
+
+SCRIPTS = {
+    "arabic": Script(
+        "ar",
+        "\u0621-\u063a\u0641-\u064a",
+        "fonts-hosny-amiri fonts-hosny-thabit fonts-sil-scheherazade fonts-sil-lateef fonts-sil-harmattan "
+        "fonts-kacst-one fonts-kacst fonts-noto-core fonts-dejavu-core fonts-freefont-ttf".split(),
+        {"text.direction": "rtl"},
+    ),
+    "hebrew": Script(
+        "he",
+        "\u05d0-\u05ea",
+        "culmus fonts-noto-core fonts-dejavu-core fonts-freefont-ttf fonts-liberation fonts-sil-ezra".split(),
+        {"text.direction": "rtl"},
+    ),
+    "devanagari": Script(
+        "hi",
+        "\u0901-\u0903\u0905-\u0939\u093c\u093e-\u094d",
+        "fonts-deva-extra fonts-gargi fonts-lohit-deva fonts-nakula fonts-sahadeva fonts-samyak-deva fonts-sarai "
+        "fonts-kalapi fonts-sil-annapurna fonts-noto-core fonts-freefont-ttf".split(),
+        {},
+    ),
+    "chinese": Script(
+        "",
+        "",
+        "fonts-arphic-gbsn00lp fonts-arphic-gkai00mp fonts-wqy-microhei fonts-wqy-zenhei fonts-lxgw-wenkai "
+        "fonts-droid-fallback".split(),
+        {"text.min_length": 4, "text.max_length": 12, "text.casing": 0.0, "text.punctuation": 0.0},
+    ),
+}
+
+
+def common_characters() -> str:
+    """Return the characters of GB 2312's level 1."""
+    codes = (bytes([row, cell]) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
+    return "".join(code.decode("gb2312", "ignore") for code in codes)
+
+
+def texts_of(script: Script, alphabet: str) -> List[str]:
+    """Return texts of the alphabet."""
+    if not script.dictionary:
+        return poems(alphabet)
+    choose = random.Random(1)
+    words = words_of(script)
+    texts = []
+    for _ in range(NUM_TEXTS):
+        line = choose.choices(words, k=choose.randint(2, 6))
+        if choose.random() < 0.3:
+            line.insert(choose.randrange(len(line)), str(choose.randrange(10 ** choose.randint(1, 4))))
+        if choose.random() < 0.2:
+            line[-1] = f"({line[-1]})"
+        texts.append(" ".join(line) + choose.choice(["", "", ".", ",", ":", " -"]))
+    return texts
+
+
+def words_of(script: Script) -> List[str]:
+    """Return the words of a dictionary that have no other than the script's letters."""
+    command = ["aspell", "-l", script.dictionary, "dump", "master"]
+    dumped = subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8", "ignore")
+    found = (word.partition("/")[0] for word in dumped.split())
+    return sorted({word for word in found if re.fullmatch(f"[{script.letters}]+", word)})
+
+
+def poems(alphabet: str) -> List[str]:
+    """Return lines of poems, without those that have rarer characters."""
+    with tempfile.TemporaryDirectory() as folder:
+        unpack("fortunes-zh", Path(folder, "package"))
+        files = Path(folder, "package/usr/share/games/fortunes").glob("*.u8")
+        lines = re.split(r"[\s%]+", "\n".join(file.resolve().read_text("utf-8") for file in files))
+    return sorted({line for line in lines if 4 <= len(line) <= 12 and set(line) <= set(alphabet)})
+
+
+def settings_of(script: Script, alphabet: str, size: int) -> Dict[str, Any]:
+    """Return the settings of a run, on top of the preset `scan`."""
+    sources = [{"kind": "words", "file": "texts.txt"}]
+    if not script.dictionary:
+        sources.append({"kind": "uniform"})
+    common = {
+        "text.alphabet": alphabet,
+        "text.min_length": 4,
+        "text.max_length": 48,
+        "text.sources": json.dumps(sources),
+        "text.casing": 0.0,
+        "training.batch_size": 32,
+        "training.epoch_size": size,
+        "training.epochs": 40,
+        "training.learning_rate": 0.003,
+    }
+    return {**common, **script.settings}
+
+
+def measure(name: str, folder: Path, minutes: float) -> List[Row]:
+    """Train a reader in a folder, and return what it reads."""
+    script = SCRIPTS[name]
+    if script.dictionary:
+        alphabet = "".join(sorted(set("".join(words_of(script))) | set(MARKS)))
+    else:
+        alphabet = common_characters() + "，。？！"
+    fonts = folder / "fonts"
+    take_all_fonts(script.packages, LARGEST, fonts, alphabet.replace(" ", ""))
+    (folder / "texts.txt").write_text("".join(f"{text}\n" for text in texts_of(script, alphabet)), "utf-8")
+    os.chdir(folder)
+    began = time.monotonic()
+    settings = settings_of(script, alphabet, 8000)
+    ocr_lib.train("lines", "scan", fonts, settings=settings, time_budget=60 * minutes)
+    trained = time.monotonic() - began
+    plan = plan_texts(ocr_lib.load_preset(Path("lines-recipe.json")), fonts)
+    rendered = RenderedTexts(plan.recipe, plan.coverage, plan.pictures)
+    texts = rendered.texts("test", range(COUNT))
+    images = [rendered.draw("test", index, text) for index, text in enumerate(texts)]
+    readings = [reading.text for reading in ocr_lib.load("lines").read(images)]
+    figures = evaluate(texts, readings)
+    picture = np.full((36 * SHOWN, WIDTH), 255, np.uint8)
+    for row, image in enumerate(images[:SHOWN]):
+        image = fit(image, (round(image.shape[1] * 32 / image.shape[0]), 32))[:, :WIDTH]
+        picture[36 * row : 36 * row + 32, : image.shape[1]] = image
+    cv2.imwrite(f"{name}.png", picture)
+    print(*zip(texts[:SHOWN], readings[:SHOWN]), sep="\n", file=sys.stderr)
+    return [
+        Row(f"{name}: fonts", len(list(fonts.iterdir())), ""),
+        Row(f"{name}: characters", len(alphabet), ""),
+        Row(f"{name}: training", trained / 60, "min"),
+        Row(f"{name}: CER of {COUNT} lines", 100 * figures["cer"], "%"),
+        Row(f"{name}: exact match", 100 * figures["accuracy"], "%"),
+    ]
+
+
+def main() -> None:
+    """Print a table, or with --json an array of objects."""
+    parser = make_parser(__doc__)
+    parser.add_argument("scripts", nargs="+", choices=SCRIPTS)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of training, for each")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave readers, texts, fonts and pictures there")
+    args = parser.parse_args()
+    rows: List[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in args.scripts:
+            folder = (args.keep or Path(temporary)).absolute() / name
+            folder.mkdir(parents=True)
+            rows += measure(name, folder, args.minutes)
+            show(rows, args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,336 @@
+"""How many requests of one image a second the service answers, and how fast: beside the obvious one, and far too many.
+
+The obvious service is FastAPI and a Predictor that reads each request's image on its own. Both have a process for each
+core; what asks runs on the same machine, so part of it is taken by that. The images are PNG files of captchas.
+
+    python benchmarks/serve.py --model demo/ocr.onnx
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+
+import httpx
+import psutil
+import uvloop
+from fastapi import FastAPI, Request
+from report import FONTS, ROOT, Row, make_parser, show
+
+from ocr_lib import Predictor
+from ocr_lib.cores import usable_cores
+from ocr_lib.images.decode import image_files
+
+MODEL = "OCR_BENCHMARK_MODEL"  # the environment variable of the model that the obvious service reads with
+CONNECTIONS = 64
+FAR_TOO_MANY = 1000
+MIB = 2**20
+
+
+class Load(NamedTuple):
+    """What came of asking.
+
+    Attributes
+    ----------
+    statuses : dict of int to int
+        How many answers of each; 0 for connections that broke.
+    latencies : list of float
+        Seconds, of answers with status 200, in ascending order.
+    seconds : float
+        CPU time that asking took.
+    passed : float
+        Seconds in all.
+    """
+
+    statuses: Dict[int, int]
+    latencies: List[float]
+    seconds: float
+    passed: float
+
+    @property
+    def rate(self) -> float:
+        """Images read a second."""
+        return self.statuses.get(200, 0) / self.passed
+
+    def quantile(self, share: float) -> float:
+        """Milliseconds within which a share of the answers came."""
+        return 1000 * self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+
+class _Connection(asyncio.Protocol):
+    """Asks one request after the other, as soon as there is an answer, or at given times."""
+
+    def __init__(self, requests: List[bytes], told: "_Told", pause: Optional[float]) -> None:
+        self._requests = requests
+        self._told = told
+        self._pause = pause
+        self._received = b""
+        self._at = random.randrange(len(requests))
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._due = time.perf_counter() + (random.random() * self._pause if self._pause else 0)
+        self._next()
+
+    def _next(self) -> None:
+        now = time.perf_counter()
+        if now > self._told.end:
+            self._transport.close()
+        elif self._pause and self._due > now:
+            self._told.loop.call_later(self._due - now, self._ask)
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._transport.is_closing():
+            return
+        # At given times, the time that a request waits for the answer to the one before counts.
+        self._began = self._due if self._pause else time.perf_counter()
+        self._due += self._pause or 0
+        self._at = (self._at + 1) % len(self._requests)
+        self._transport.write(self._requests[self._at])
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        if len(body) < length:
+            return
+        self._received = b""
+        self._told.note(int(head[9:12]), time.perf_counter() - self._began)
+        self._next()
+
+    def connection_lost(self, exc: Optional[Exception]) -> None:
+        if time.perf_counter() < self._told.end:
+            self._told.note(0, 0.0)
+
+
+class _Told:
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.loop = loop
+        self.end = time.perf_counter() + seconds
+        self.statuses: Dict[int, int] = {}
+        self.latencies: List[float] = []
+
+    def note(self, status: int, seconds: float) -> None:
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if status == 200:
+            self.latencies.append(seconds)
+
+
+async def _ask(port: int, requests: List[bytes], seconds: float, connections: int, rate: Optional[float]) -> Load:
+    loop = asyncio.get_running_loop()
+    cpu, began = time.process_time(), time.perf_counter()
+    told = _Told(loop, seconds)
+    pause = connections / rate if rate else None
+    for _ in range(connections):
+        await loop.create_connection(lambda: _Connection(requests, told, pause), "127.0.0.1", port)
+    await asyncio.sleep(max(0.0, told.end - time.perf_counter()) + 0.3)
+    return Load(
+        told.statuses, sorted(told.latencies), time.process_time() - cpu, min(time.perf_counter() - began, seconds)
+    )
+
+
+def ask(
+    port: int, path: str, files: List[bytes], seconds: float, connections: int = CONNECTIONS, rate: float = 0
+) -> Load:
+    """Ask for so many seconds: as fast as answers come, or at a rate a second."""
+    head = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n"
+    requests = [head.format(path, len(data)).encode() + data for data in files]
+    loop = uvloop.new_event_loop()
+    try:
+        return loop.run_until_complete(_ask(port, requests, seconds, connections, rate or None))
+    finally:
+        loop.close()
+
+
+def obvious() -> FastAPI:
+    """Return the obvious service."""
+    predictor = Predictor(os.environ[MODEL], threads=1)
+    app = FastAPI()
+
+    @app.post("/read")
+    async def read(request: Request) -> Dict[str, Any]:
+        reading = predictor.predict(await request.body())
+        return {"text": reading.text, "confidence": reading.confidence}
+
+    return app
+
+
+def _free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+@contextlib.contextmanager
+def service(command: List[str], port: int, path: str) -> Iterator[psutil.Process]:
+    """Run a service, from when it answers on."""
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"http://127.0.0.1:{port}{path}")
+                break
+            if time.monotonic() > deadline:
+                sys.exit(f"{command} does not answer")
+            time.sleep(0.05)
+        time.sleep(1)  # until all its processes answer
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def ours(port: int, *options: str) -> List[str]:
+    """Return the command of our service."""
+    command = [
+        sys.executable,
+        str(ROOT / "lstm_ocr_serve.py"),
+        f"--model={os.environ[MODEL]}",
+        f"--port={port}",
+        "--quiet",
+    ]
+    return [*command, *options]
+
+
+def memory(process: psutil.Process) -> float:
+    """Return the memory of a process and its children in MiB, what they share counted once."""
+    return sum(each.memory_full_info().pss for each in [process, *process.children(recursive=True)]) / MIB
+
+
+def throughput(files: List[bytes], seconds: float) -> List[Row]:
+    """Compare services, 64 connections each."""
+    ports = [_free_port() for _ in range(3)]
+    cores = usable_cores()
+    plain = [sys.executable, "-m", "uvicorn", "--factory", "serve:obvious", f"--port={ports[2]}", f"--workers={cores}"]
+    plain += ["--app-dir", str(Path(__file__).parent), "--no-access-log"]
+    contestants = [
+        ("service", ours(ports[0]), ports[0], "/v1/read"),
+        ("service without batches", ours(ports[1], "--batch-size=1"), ports[1], "/v1/read"),
+        ("obvious service", plain, ports[2], "/read"),
+    ]
+    rates: Dict[str, List[Load]] = {name: [] for name, *_ in contestants}
+    with contextlib.ExitStack() as stack:
+        for _, command, port, _ in contestants:
+            stack.enter_context(service(command, port, "/docs"))
+        for _ in range(3):
+            for name, _, port, path in contestants:
+                rates[name].append(ask(port, path, files, seconds))
+        half = max(load.rate for load in rates["service"]) / 2
+        calm = ask(ports[0], "/v1/read", files, 2 * seconds, rate=half)
+    best = {name: max(loads, key=lambda load: load.rate) for name, loads in rates.items()}
+    baseline = best["obvious service"].rate
+    alone = _alone(files, seconds)
+    asking = best["service"].seconds / best["service"].passed / cores
+    return [
+        *(
+            Row(f"{name}, {CONNECTIONS} connections", load.rate, "images/s", load.rate / baseline)
+            for name, load in best.items()
+        ),
+        Row("Predictor alone, in batches, all cores", alone, "images/s", alone / baseline),
+        Row(
+            "service, of what the Predictor does with the share that asking leaves it",
+            100 * best["service"].rate / (alone * (1 - asking)),
+            "%",
+        ),
+        Row("at half of that load: median", calm.quantile(0.5), "ms"),
+        Row("at half of that load: 99 of 100", calm.quantile(0.99), "ms"),
+    ]
+
+
+def _alone(files: List[bytes], seconds: float) -> float:
+    predictor = Predictor(os.environ[MODEL])
+    files = (files * (512 // len(files) + 1))[:512]
+    done, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        predictor.predict(files)
+        done += len(files)
+    return done / (time.perf_counter() - began)
+
+
+def overload(files: List[bytes], seconds: float) -> List[Row]:
+    """Ask for far more than can be done."""
+    port = _free_port()
+    with service(ours(port), port, "/healthz") as process:
+        before = ask(port, "/v1/read", files, 3).rate
+        resting = memory(process)
+        load = ask(port, "/v1/read", files, seconds, FAR_TOO_MANY)
+        after = ask(port, "/v1/read", files, 1).rate
+        left = memory(process)
+    others = sum(count for status, count in load.statuses.items() if status not in (200, 503))
+    return [
+        Row(f"{FAR_TOO_MANY} connections: requests", sum(load.statuses.values()) / load.passed, "1/s"),
+        Row(f"{FAR_TOO_MANY} connections: answered 200", load.rate, "1/s"),
+        Row(f"{FAR_TOO_MANY} connections: neither 200 nor 503", others, ""),
+        Row(f"{FAR_TOO_MANY} connections: 99 of 100 within", load.quantile(0.99), "ms"),
+        Row("the second after it, against before", 100 * after / before, "%"),
+        Row("memory after it, against before", 100 * left / resting, "%"),
+    ]
+
+
+def killed(files: List[bytes], seconds: float) -> List[Row]:
+    """Kill one of the processes under load."""
+    port = _free_port()
+    with service(ours(port), port, "/healthz") as process:
+        workers = [each for each in process.children() if "spawn_main" in " ".join(each.cmdline())]
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            asked = pool.apply_async(ask, (port, "/v1/read", files, seconds))
+            time.sleep(seconds / 3)
+            workers[0].kill()
+            began = time.perf_counter()
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
+            answered = time.perf_counter() - began
+            while len([each for each in process.children() if "spawn_main" in " ".join(each.cmdline())]) < len(workers):
+                time.sleep(0.01)
+            load = asked.get()
+    return [
+        Row("a process killed: the next answer after", 1000 * answered, "ms"),
+        Row(f"a process killed: requests lost, of {CONNECTIONS} connections", load.statuses.get(0, 0), ""),
+    ]
+
+
+def captchas(count: int) -> List[bytes]:
+    """Return files of captchas."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            str(ROOT / "captcha_generator.py"),
+            str(FONTS),
+            f"--count={count}",
+            f"--out={folder}",
+        ]
+        subprocess.run([*command, "--seed=7", "--quiet"], check=True)
+        return [path.read_bytes() for path in image_files(Path(folder))]
+
+
+def main() -> None:
+    """Print a table, or with --json an array of objects."""
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="of a measurement; far too many go on for 12 times as long"
+    )
+    parser.add_argument("--model", default="captcha-digits", help="an exported model, or one by name")
+    args = parser.parse_args()
+    os.environ.update({"OMP_NUM_THREADS": "1", MODEL: args.model})
+    files = captchas(256)
+    rows = throughput(files, args.seconds)
+    rows += overload(files, 12 * args.seconds)
+    rows += killed(files, args.seconds)
+    show(rows, args.json)
+
+
+if __name__ == "__main__":
+    main()
