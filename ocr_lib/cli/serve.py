@@ -27,8 +27,9 @@ _LEAST = {
 def main(argv: Optional[List[str]] = None) -> int:
     """Run the command and return its exit code."""
     parser = make_parser(
-        "Read images that come by HTTP: POST /v1/read takes them as files of a form, as the body, or in JSON, as /docs "
-        "says. SIGTERM ends it when what is in flight is answered; SIGHUP, or a changed file, loads models again."
+        "Read images that come by HTTP: POST /v1/read takes them as files of a form, as the body, or in JSON, and / is "
+        "a page for browsers. SIGTERM ends it when what is in flight is answered; SIGHUP, or a changed file, loads "
+        "models again."
     )
     parser.add_argument(
         "--model",

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _LEAST_SHOWN = 0.005  # of a class's probability, somewhere, to be in a lattice
 
 
+def prepare() -> None:
+    """Load the compiled code of the functions below, which takes a second: no service need start with that."""
+    import ocr_lib.recognize.alternatives
+    import ocr_lib.recognize.pattern  # noqa: F401
+
+
 @lru_cache(maxsize=64)
 def automaton_of(alphabet: Alphabet, pattern: Optional[str], lexicon: Tuple[str, ...]) -> Optional["Automaton"]:
     """Return the texts that a request allows; None if it allows all.
@@ -26,7 +32,7 @@ def automaton_of(alphabet: Alphabet, pattern: Optional[str], lexicon: Tuple[str,
     OCRError
         If it gives both, the pattern is wrong, or a word has a character that the alphabet lacks.
     """
-    from ocr_lib.recognize.automaton import trie  # compiled code takes a second, which services need not start with
+    from ocr_lib.recognize.automaton import trie
     from ocr_lib.recognize.pattern import compile_pattern
 
     if pattern is not None and lexicon:

@@ -5,6 +5,7 @@ import contextlib
 import hmac
 import signal
 from functools import partial
+from pathlib import Path
 from typing import Any, AsyncIterator, Dict, List, Optional, Sequence, Union
 
 import msgspec
@@ -14,12 +15,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import Annotated
 
 from ocr_lib import __version__
 from ocr_lib.errors import OCRError
-from ocr_lib.serve.answering import answer, automaton_of
+from ocr_lib.serve.answering import answer, automaton_of, prepare
 from ocr_lib.serve.answers import ErrorAnswer, ModelsAnswer, ReadAnswer, StateAnswer
 from ocr_lib.serve.batching import Batcher, Outcome, QueueFullError
 from ocr_lib.serve.models import Model, Models
@@ -36,6 +38,12 @@ _NO_ROOM = "too many images wait; come again"
 _RETRY = {"Retry-After": "1"}
 _PATTERN = r"Read only texts that match it as a whole: \d{3,4}"
 _LEXICON = "Read only these texts: once for each."
+_SAFE = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 _bearer = HTTPBearer(auto_error=False)
 
 
@@ -53,9 +61,12 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description="Reads images of captchas, words and lines of text.",
         lifespan=service.lifespan,
+        docs_url=None,  # these pages are made of what other servers have
+        redoc_url=None,
     )
     app.include_router(_reading(service))
     app.include_router(_watching(service))
+    app.mount("/", _Page(directory=Path(__file__).with_name("page"), html=True))
     for refusal in (StarletteHTTPException, RequestValidationError, ClientDisconnect, Exception):
         app.add_exception_handler(refusal, service.refuse)
     if settings.origins:
@@ -63,6 +74,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(_Shedding, service=service)
     app.add_middleware(Telling, telemetry=service.telemetry, logs_requests=settings.logs_requests)
     return app
+
+
+class _Page(StaticFiles):
+    """The page for browsers, which loads nothing from elsewhere, and may not."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file of the page."""
+        response = await super().get_response(path, scope)
+        response.headers.update(_SAFE)
+        return response
 
 
 class _Shedding:
@@ -96,6 +117,7 @@ class _Service:
         with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # in another thread than the first
             loop.add_signal_handler(signal.SIGHUP, partial(loop.run_in_executor, None, self.models.renew, True))
         watching = loop.create_task(self._watch())
+        loop.run_in_executor(None, prepare)
         yield
         watching.cancel()
         self.batcher.close()
