@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, List
 from ocr_lib.mxnet_environment import prepare_on_import
 
 if TYPE_CHECKING:
+    from ocr_lib.deploy.client import Client as Client
     from ocr_lib.deploy.predictor import Predictor as Predictor
     from ocr_lib.errors import OCRError as OCRError
     from ocr_lib.feed.iterator import OCRIter as OCRIter
@@ -36,6 +37,7 @@ __version__ = "0.2.0"
 prepare_on_import()
 
 _HOMES = {
+    "Client": "ocr_lib.deploy.client",
     "OCRError": "ocr_lib.errors",
     "OCRIter": "ocr_lib.feed.iterator",
     "Predictor": "ocr_lib.deploy.predictor",
