@@ -4,6 +4,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Union
 
 import msgspec
 from fastapi import HTTPException, Request
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.types import Message, Receive
 
@@ -76,7 +77,10 @@ def _too_large(most: int) -> HTTPException:
 
 
 async def _of_form(request: Request, body: bytes, most: int) -> List[Upload]:
-    form = await Request(request.scope, _replay(body)).form(max_files=most, max_fields=most)
+    try:
+        form = await Request(request.scope, _replay(body)).form(max_files=most, max_fields=most)
+    except FormParserError as error:
+        raise HTTPException(400, f"a damaged form: {error}") from error
     try:
         found = []
         for field, value in form.multi_items():

@@ -1,7 +1,6 @@
 """Images of several requests, read together."""
 
 import asyncio
-import threading
 
 import pytest
 
@@ -102,11 +101,3 @@ def test_what_goes_wrong_is_raised_to_all_and_the_next_are_read(models):
 
     found, _ = run(use)
     assert len(found) == 1
-
-
-def test_reading_does_not_stop_the_loop(models):
-    async def use(batcher):
-        return threading.active_count(), await batcher.read(models["digits"], FILES[:1]), threading.active_count()
-
-    (before, _, after), _ = run(use)
-    assert after == before + 1

@@ -56,7 +56,7 @@ def damaged(data, choose):
     return bytes(found)
 
 
-@pytest.mark.parametrize("kind, body", list(zip(KINDS, BODIES)))
+@pytest.mark.parametrize("kind, body", list(zip(KINDS, BODIES)), ids=["image", "json", "form"])
 def test_damaged_requests(service, kind, body):
     choose = random.Random(3)
     for _ in range(150):

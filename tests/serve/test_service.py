@@ -177,6 +177,7 @@ class TestLimits:
                 b'--x\r\nContent-Disposition: form-data; name="other"\r\n\r\n1\r\n--x--\r\n',
             ),
         ],
+        ids=range(9),
     )
     def test_what_is_not_what_its_type_says(self, service, kind, body):
         response = service.http.post("/v1/read", content=body, headers={"Content-Type": kind})
