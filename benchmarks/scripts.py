@@ -1,5 +1,7 @@
 """Readers of lines in other scripts than Latin, trained on rendered lines: what they read of 500 others.
 
+They begin with the model printed-lines, which knows no letter of theirs, but what strokes, spaces and scans look like.
+
 Fonts come from Debian's packages, words from its dictionaries: apt-get install aspell aspell-ar aspell-he aspell-hi.
 Lines are those words at random, with numbers and marks between them; Chinese ones poems, and strings of the 3,755
 common characters (GB 2312, level 1). Training takes the minutes that --minutes says, for each script.
@@ -29,6 +31,7 @@ from ocr_lib.feed.text_source import RenderedTexts
 from ocr_lib.images.decode import fit
 from ocr_lib.recognize.metrics import evaluate
 
+BEGINS_WITH = "printed-lines"
 COUNT = 500
 NUM_TEXTS = 60_000
 SHOWN = 4
@@ -161,7 +164,7 @@ def measure(name: str, folder: Path, minutes: float) -> List[Row]:
     os.chdir(folder)
     began = time.monotonic()
     settings = settings_of(script, alphabet, 8000)
-    ocr_lib.train("lines", "scan", fonts, settings=settings, time_budget=60 * minutes)
+    ocr_lib.train("lines", "scan", fonts, settings=settings, pretrained=BEGINS_WITH, time_budget=60 * minutes)
     trained = time.monotonic() - began
     plan = plan_texts(ocr_lib.load_preset(Path("lines-recipe.json")), fonts)
     rendered = RenderedTexts(plan.recipe, plan.coverage, plan.pictures)
