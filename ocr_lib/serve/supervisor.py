@@ -116,7 +116,8 @@ class _Supervisor:
         self._stop()
 
     def _tell_when_ready(self) -> None:
-        self._ready.recv()
+        for _ in range(self._workers):
+            self._ready.recv()
         host, port = self._address
         _log.info("answering at http://%s:%d", f"[{host}]" if ":" in host else host, port)
 

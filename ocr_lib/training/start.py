@@ -261,7 +261,8 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
     if isinstance(options.recipe, Recipe):
         check_inherited(stated_settings(options.recipe), "recipe:", trained, prefix)
     elif options.recipe is not None and not find:
-        check_inherited(preset_settings(options.recipe), f"--preset {options.recipe}:", trained, prefix)
+        stated = preset_settings(options.recipe)
+        check_inherited(stated, f"--preset {options.recipe}:", trained, prefix, may_lack_norms=True)
     check_inherited(settings, "--set", trained, prefix, FITTED)
     given = dict(settings).get(ALPHABET)
     others = [(key, value) for key, value in settings if key != ALPHABET]

@@ -221,7 +221,12 @@ def _has_norms(recipe: Recipe) -> bool:
 
 
 def check_inherited(
-    settings: Iterable[Tuple[str, Any]], source: str, pretrained: Recipe, prefix: str, fitted: Sequence[str] = ()
+    settings: Iterable[Tuple[str, Any]],
+    source: str,
+    pretrained: Recipe,
+    prefix: str,
+    fitted: Sequence[str] = (),
+    may_lack_norms: bool = False,
 ) -> None:
     """Refuse settings of image and network other than those of the checkpoint, unless they are no matter of parameters.
 
@@ -235,13 +240,18 @@ def check_inherited(
         Where these are from, and the checkpoint's, for the message.
     fitted : sequence of str
         Those of `FITTED` for which parameters are made to fit.
+    may_lack_norms : bool
+        Whether the checkpoint may lack batch normalisation that settings have: exported models do.
     """
     folded = msgspec.structs.replace(pretrained, network=pretrained.network.folded())
     likes = [pretrained, folded]
     for key, value in settings:
         if key in fitted or not is_inherited(key):
             continue
-        if all(override(each, [(key, value)]) != each for each in likes):
+        changed = [override(each, [(key, value)]) for each in likes]
+        if may_lack_norms:
+            changed += [msgspec.structs.replace(each, network=each.network.folded()) for each in changed]
+        if all(each not in likes for each in changed):
             shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             raise OCRError(
                 f"{source} {key}={shown} is not what {prefix} was trained with; leave it out: with --pretrained, image "

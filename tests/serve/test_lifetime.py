@@ -73,6 +73,7 @@ def test_what_is_in_flight_is_answered_at_the_end(number):
 
 def test_a_killed_process_is_replaced():
     with running(f"--model={MODEL}", "--workers=2") as service:
+        service.wait_for("answering at")
         first, second = service.workers()
         with Asking(service) as asking:
             time.sleep(0.3)

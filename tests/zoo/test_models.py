@@ -24,8 +24,17 @@ from ocr_lib.zoo.models import FOLDER, model_names, model_path
 
 ROOT = Path(__file__).parents[2]
 FONT = ROOT / "font" / "Ubuntu-M.ttf"
-LEAST = {"captcha-alphanumeric": 0.9, "captcha-digits": 0.9, "captcha-distorted": 0.7, "words": 0.7}
+LEAST = {
+    "captcha-alphanumeric": 0.9,
+    "captcha-digits": 0.9,
+    "captcha-distorted": 0.7,
+    "printed-lines": 0.6,
+    "words": 0.7,
+}
 """The models, and what they are to read at least."""
+
+RENDERED = {"words": "photo", "printed-lines": "scan"}
+"""Those that read rendered texts, and in which style."""
 
 WORDS = "Street EXIT market Hotel 24 coffee OPEN Garden museum 1984 Bridge welcome PARKING station News".split()
 
@@ -39,17 +48,18 @@ def captchas(alphabet, count=30, length=4, seed=5):
     return texts, list(images)
 
 
-def words(count=30, seed=5):
-    """Return words and their images, in the style of photographs."""
-    characters = "".join(sorted(set("".join(WORDS))))
-    renderer = TextRenderer(STYLES["photo"], find_coverage(ROOT / "font", characters, tells_case=True))
-    texts = [WORDS[index % len(WORDS)] for index in range(count)]
+def rendered(style, count=30, seed=5):
+    """Return words, or lines of five of them, and their images in a style."""
+    characters = "".join(sorted(set(" ".join(WORDS))))
+    renderer = TextRenderer(STYLES[style], find_coverage(ROOT / "font", characters, tells_case=True))
+    size = 5 if style == "scan" else 1
+    texts = [" ".join((WORDS * 2)[index % len(WORDS) :][:size]) for index in range(count)]
     return texts, [renderer.draw(text, np.random.default_rng([seed, n])) for n, text in enumerate(texts)]
 
 
 def read_by(name, predictor):
     """Return texts of the kind that a model is for, and their images."""
-    return words() if name == "words" else captchas(predictor.alphabet.characters)
+    return rendered(RENDERED[name]) if name in RENDERED else captchas(predictor.alphabet.characters)
 
 
 def test_their_names():
@@ -74,12 +84,12 @@ class TestModel:
     def test_is_small_and_has_a_card(self, name):
         path = model_path(name)
         card = json.loads(path.with_suffix(".json").read_bytes())
-        assert path.stat().st_size == card["bytes"] < (4_000_000 if name == "words" else 400_000)
+        assert path.stat().st_size == card["bytes"] < (4_000_000 if name in RENDERED else 400_000)
         assert card["license"] == Predictor(name).metadata.license == "Apache-2.0"
         assert card["figures"]["images"] == 2000
         assert card["figures"]["exact_match"] > LEAST[name]
         fonts = card["fonts"]
-        if name == "words":
+        if name in RENDERED:
             assert fonts["held_out"] and not set(fonts["packages"]) & set(fonts["held_out"])
             return
         trained, held_out = ({f for names in fonts[kind].values() for f in names} for kind in ("debian", "held_out"))
@@ -141,6 +151,14 @@ class TestTraining:
         ocr_lib.train("new", fonts=FONT, pretrained=name, num_proc=1, cpus=1, dry_run=True, quiet=True)
         assert "Dry run: all is ready" in caplog.text
         assert not list(folder.iterdir())
+
+    @pytest.mark.parametrize("preset", ["scan", "text-line"])
+    def test_a_preset_of_its_network_may_be_named(self, folder, preset, caplog):
+        caplog.set_level(logging.INFO, "ocr_lib")
+        (folder / "texts.txt").write_text("some lines of text\nand some more of it\n" * 9)
+        options = {"num_proc": 1, "cpus": 1, "dry_run": True, "quiet": True}
+        ocr_lib.train("new", preset, FONT, texts=["texts.txt"], pretrained="printed-lines", **options)
+        assert "Dry run: all is ready" in caplog.text
 
     def test_loses_nothing_at_the_beginning(self):
         settings = {"training.epoch_size": 32, "training.validation_size": 100, "training.learning_rate": 1e-6}
