@@ -164,7 +164,15 @@ def measure(name: str, folder: Path, minutes: float) -> List[Row]:
     os.chdir(folder)
     began = time.monotonic()
     settings = settings_of(script, alphabet, 8000)
-    ocr_lib.train("lines", "scan", fonts, settings=settings, pretrained=BEGINS_WITH, time_budget=60 * minutes)
+    ocr_lib.train(
+        "lines",
+        "scan",
+        fonts,
+        settings=settings,
+        pretrained=BEGINS_WITH,
+        alphabet_change="new",
+        time_budget=60 * minutes,
+    )
     trained = time.monotonic() - began
     plan = plan_texts(ocr_lib.load_preset(Path("lines-recipe.json")), fonts)
     rendered = RenderedTexts(plan.recipe, plan.coverage, plan.pictures)

@@ -33,6 +33,7 @@ from ocr_lib.images.decode import image_files
 MODEL = "OCR_BENCHMARK_MODEL"  # the environment variable of the model that the obvious service reads with
 CONNECTIONS = 64
 FAR_TOO_MANY = 1000
+SLOW = 500
 MIB = 2**20
 
 
@@ -302,6 +303,19 @@ def killed(files: List[bytes], seconds: float) -> List[Row]:
     ]
 
 
+def slow(files: List[bytes], seconds: float) -> List[Row]:
+    """Ask while others begin requests that they never end."""
+    port = _free_port()
+    begun = [b"POST /v1/rea", b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\nabc"]
+    with service(ours(port), port, "/healthz"), contextlib.ExitStack() as stack:
+        before = ask(port, "/v1/read", files, seconds)
+        for n in range(SLOW):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connection.sendall(begun[n % 2])
+        beside = ask(port, "/v1/read", files, seconds)
+    return [Row(f"beside {SLOW} that never end their requests, against alone", 100 * beside.rate / before.rate, "%")]
+
+
 def captchas(count: int) -> List[bytes]:
     """Return files of captchas."""
     with tempfile.TemporaryDirectory() as folder:
@@ -329,6 +343,7 @@ def main() -> None:
     rows = throughput(files, args.seconds)
     rows += overload(files, 12 * args.seconds)
     rows += killed(files, args.seconds)
+    rows += slow(files, args.seconds)
     show(rows, args.json)
 
 
