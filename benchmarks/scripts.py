@@ -14,11 +14,10 @@ import os
 import random
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 import cv2
 import numpy as np
@@ -151,8 +150,8 @@ def settings_of(script: Script, alphabet: str, size: int) -> Dict[str, Any]:
     return {**common, **script.settings}
 
 
-def measure(name: str, folder: Path, minutes: float) -> List[Row]:
-    """Train a reader in a folder, and return what it reads."""
+def measure(name: str, folder: Path, minutes: float) -> Tuple[List[Row], np.ndarray]:
+    """Train a reader in a folder; return what it reads, and a picture of the first lines."""
     script = SCRIPTS[name]
     if script.dictionary:
         alphabet = "".join(sorted(set("".join(words_of(script))) | set(MARKS)))
@@ -180,19 +179,23 @@ def measure(name: str, folder: Path, minutes: float) -> List[Row]:
     images = [rendered.draw("test", index, text) for index, text in enumerate(texts)]
     readings = [reading.text for reading in ocr_lib.load("lines").read(images)]
     figures = evaluate(texts, readings)
-    picture = np.full((36 * SHOWN, WIDTH), 255, np.uint8)
-    for row, image in enumerate(images[:SHOWN]):
-        image = fit(image, (round(image.shape[1] * 32 / image.shape[0]), 32))[:, :WIDTH]
-        picture[36 * row : 36 * row + 32, : image.shape[1]] = image
-    cv2.imwrite(f"{name}.png", picture)
-    print(*zip(texts[:SHOWN], readings[:SHOWN]), sep="\n", file=sys.stderr)
-    return [
+    rows = [
         Row(f"{name}: fonts", len(list(fonts.iterdir())), ""),
         Row(f"{name}: characters", len(alphabet), ""),
         Row(f"{name}: training", trained / 60, "min"),
         Row(f"{name}: CER of {COUNT} lines", 100 * figures["cer"], "%"),
         Row(f"{name}: exact match", 100 * figures["accuracy"], "%"),
     ]
+    return rows, sheet(images[:SHOWN])
+
+
+def sheet(images: List[np.ndarray]) -> np.ndarray:
+    """Put lines below each other; what is too wide is cut off."""
+    page = np.full((36 * len(images), WIDTH), 255, np.uint8)
+    for row, image in enumerate(images):
+        fitted = fit(image, (round(image.shape[1] * 32 / image.shape[0]), 32))[:, :WIDTH]
+        page[36 * row : 36 * row + 32, : fitted.shape[1]] = fitted
+    return page
 
 
 def main() -> None:
@@ -200,15 +203,23 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("scripts", nargs="+", choices=SCRIPTS)
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, for each")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave readers, texts, fonts and pictures there")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave readers, texts and fonts there")
+    parser.add_argument("--picture", type=Path, help="of the first lines of each")
     args = parser.parse_args()
     rows: List[Row] = []
+    pages: List[np.ndarray] = []
     with tempfile.TemporaryDirectory() as temporary:
+        keep = (args.keep or Path(temporary)).absolute()
+        picture = args.picture and args.picture.absolute()  # the folder changes with each
         for name in args.scripts:
-            folder = (args.keep or Path(temporary)).absolute() / name
+            folder = keep / name
             folder.mkdir(parents=True)
-            rows += measure(name, folder, args.minutes)
-            show(rows, args.json)
+            measured, page = measure(name, folder, args.minutes)
+            rows += measured
+            pages.append(page)
+    if picture:
+        cv2.imwrite(str(picture), np.concatenate(pages))
+    show(rows, args.json)
 
 
 if __name__ == "__main__":
