@@ -134,9 +134,9 @@ class _Service:
         except KeyError:
             raise HTTPException(422, f"no model {name!r}; there are {', '.join(self.models.names())}") from None
 
-    def check_room(self, count: int = 1) -> None:
+    def check_room(self) -> None:
         """Refuse a request that would have to wait for long."""
-        if not self.batcher.has_room(count):
+        if not self.batcher.has_room():
             raise HTTPException(503, _NO_ROOM, _RETRY)
 
     async def read(self, model: Model, images: Sequence[Upload], wish: Wish) -> List[Dict[str, Any]]:

@@ -48,7 +48,7 @@ class Batcher:
     batch_size : int
         Most images of a batch.
     most_waiting : int
-        Most images that wait for their turn.
+        Images that wait for their turn, from which on no more may.
     max_pixels : int
         Images with more are refused.
     observe : callable, optional
@@ -71,9 +71,9 @@ class Batcher:
         """How many images wait for their turn."""
         return len(self._waiting)
 
-    def has_room(self, count: int = 1) -> bool:
-        """Tell whether so many more may wait."""
-        return len(self._waiting) + count <= self._most_waiting
+    def has_room(self) -> bool:
+        """Tell whether more may wait: then all images of a request, however many."""
+        return len(self._waiting) < self._most_waiting
 
     async def read(self, model: Model, images: List[bytes]) -> List[Outcome]:
         """Read files of images.
@@ -93,7 +93,7 @@ class Batcher:
         QueueFullError
             If there is no room for them.
         """
-        if not self.has_room(len(images)):
+        if not self.has_room():
             raise QueueFullError
         loop = asyncio.get_running_loop()
         jobs = [_Job(model, data, loop.create_future()) for data in images]

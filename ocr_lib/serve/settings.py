@@ -20,14 +20,14 @@ class Limits(NamedTuple):
     seconds : float
         That a request may take to arrive, and then to be read.
     queue : int
-        Images that wait in a process for their turn.
+        Images that wait in a process for their turn, from which on requests are refused.
     """
 
     body_bytes: int = 16 * MEBIBYTE
     pixels: int = 10_000_000
     images: int = 64
     seconds: float = 10.0
-    queue: int = 128
+    queue: int = 64
 
 
 class Settings(NamedTuple):

@@ -67,7 +67,7 @@ def test_each_has_its_own_error(models):
 
 def test_no_room(models):
     async def use(batcher):
-        assert batcher.has_room(3)
+        assert batcher.has_room()
         reading = asyncio.ensure_future(batcher.read(models["digits"], FILES[:3]))
         await asyncio.sleep(0)
         with pytest.raises(QueueFullError):
