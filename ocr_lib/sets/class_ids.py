@@ -10,7 +10,7 @@ _PADDING = -1
 _END = 0x110000  # of code points
 _ROUND = 100  # no alphabet's characters are all those from such a number on, but class ids may
 _FEWEST = 3
-_NOT_IN_TEXT = ("Cc", "Cn", "Co", "Cs")
+_NOT_IN_TEXT = ("Cc", "Cn", "Cs")  # fonts may have letters of their own where others have none, in Co
 
 
 class Label(NamedTuple):

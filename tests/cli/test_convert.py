@@ -25,7 +25,7 @@ UW3 = ROOT / ".." / "shared" / "data" / "uw3-500"
 ENDINGS = (".png", ".jpg", ".bmp", ".tif", ".webp")
 TEXTS = ["42", "42", "a b", "a_1", "a", "Größe, «x»", '"q" 1,5', "数字", "x.y", "a..", "-", "_0", "42"]
 
-labels = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1, max_size=20).map(
+labels = st.text(st.characters(exclude_categories=["Cc", "Cn", "Cs", "Z"]), min_size=1, max_size=20).map(
     partial(unicodedata.normalize, "NFC")
 )
 
