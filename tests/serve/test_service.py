@@ -185,7 +185,7 @@ class TestLimits:
         assert response.status_code in (400, 422)
 
     def test_requests_that_never_end(self):
-        with running(f"--model={MODEL}", "--workers=1", "--timeout=0.5") as service:
+        with running(f"--model={MODEL}", "--workers=1", "--timeout=1.5") as service:
             address = service.http.base_url.host, service.http.base_url.port
             begun = [
                 b"",
