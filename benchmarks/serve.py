@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 import httpx
-import psutil
 import uvloop
 from fastapi import FastAPI, Request
-from report import FONTS, ROOT, Row, make_parser, show
+from report import FONTS, ROOT, Row, make_parser, memory_mb, show
 
 from ocr_lib import Predictor
 from ocr_lib.cores import usable_cores
@@ -34,7 +33,6 @@ MODEL = "OCR_BENCHMARK_MODEL"  # the environment variable of the model that the 
 CONNECTIONS = 64
 FAR_TOO_MANY = 1000
 SLOW = 500
-MIB = 2**20
 
 
 class Load(NamedTuple):
@@ -176,7 +174,7 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def service(command: List[str], port: int, path: str) -> Iterator[psutil.Process]:
+def service(command: List[str], port: int, path: str) -> Iterator[int]:
     """Run a service, from when it answers on."""
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
@@ -189,7 +187,7 @@ def service(command: List[str], port: int, path: str) -> Iterator[psutil.Process
             time.sleep(0.05)
         time.sleep(1)  # until all its processes answer
         try:
-            yield psutil.Process(process.pid)
+            yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -207,9 +205,10 @@ def ours(port: int, *options: str) -> List[str]:
     return [*command, *options]
 
 
-def memory(process: psutil.Process) -> float:
-    """Return the memory of a process and its children in MiB, what they share counted once."""
-    return sum(each.memory_full_info().pss for each in [process, *process.children(recursive=True)]) / MIB
+def workers_of(pid: int) -> List[int]:
+    """Return the processes of a service that answer."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def throughput(files: List[bytes], seconds: float) -> List[Row]:
@@ -265,12 +264,12 @@ def _alone(files: List[bytes], seconds: float) -> float:
 def overload(files: List[bytes], seconds: float) -> List[Row]:
     """Ask for far more than can be done."""
     port = _free_port()
-    with service(ours(port), port, "/healthz") as process:
+    with service(ours(port), port, "/healthz") as pid:
         before = ask(port, "/v1/read", files, 3).rate
-        resting = memory(process)
+        resting = memory_mb(pid)
         load = ask(port, "/v1/read", files, seconds, FAR_TOO_MANY)
         after = ask(port, "/v1/read", files, 1).rate
-        left = memory(process)
+        left = memory_mb(pid)
     others = sum(count for status, count in load.statuses.items() if status not in (200, 503))
     return [
         Row(f"{FAR_TOO_MANY} connections: requests", sum(load.statuses.values()) / load.passed, "1/s"),
@@ -285,17 +284,15 @@ def overload(files: List[bytes], seconds: float) -> List[Row]:
 def killed(files: List[bytes], seconds: float) -> List[Row]:
     """Kill one of the processes under load."""
     port = _free_port()
-    with service(ours(port), port, "/healthz") as process:
-        workers = [each for each in process.children() if "spawn_main" in " ".join(each.cmdline())]
+    with service(ours(port), port, "/healthz") as pid:
+        workers = workers_of(pid)
         with multiprocessing.get_context("fork").Pool(1) as pool:
             asked = pool.apply_async(ask, (port, "/v1/read", files, seconds))
             time.sleep(seconds / 3)
-            workers[0].kill()
+            os.kill(workers[0], signal.SIGKILL)
             began = time.perf_counter()
             httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
             answered = time.perf_counter() - began
-            while len([each for each in process.children() if "spawn_main" in " ".join(each.cmdline())]) < len(workers):
-                time.sleep(0.01)
             load = asked.get()
     return [
         Row("a process killed: the next answer after", 1000 * answered, "ms"),

@@ -1,7 +1,7 @@
 """Reading images by a service that `lstm_ocr_serve.py` runs: httpx, numpy and OpenCV suffice."""
 
 import time
-from typing import AbstractSet, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union, overload
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union, overload
 
 import httpx
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
-from ocr_lib.images.inputs import ImageInput, file_bytes, is_image, load_image, name_of
+from ocr_lib.images.inputs import ImageInput, file_bytes, is_several, load_image, name_of
 from ocr_lib.images.pillow import is_pillow
 from ocr_lib.images.pixels import Rendition
 from ocr_lib.recognize.reading import Character, Reading
@@ -116,10 +116,10 @@ class Client:
         OCRError
             Naming the image that can't be read; or if the service does not answer, or refuses.
         """
-        if is_image(images) or not isinstance(images, Iterable) or isinstance(images, (AbstractSet, Mapping)):
-            return self._read([images], ["the image"])[0]
-        given = list(images)
-        return self._read(given, [f"image {i}" for i in range(len(given))])
+        if is_several(images):
+            given = list(images)
+            return self._read(given, [f"image {i}" for i in range(len(given))])
+        return self._read([images], ["the image"])[0]
 
     def outcomes(self, files: Sequence[bytes]) -> List[Union[Reading, OCRError]]:
         """Read files of images; the error is that of the one image.

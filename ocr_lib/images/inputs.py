@@ -3,7 +3,7 @@
 import io
 import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Union
+from typing import IO, TYPE_CHECKING, AbstractSet, Any, Iterable, Mapping, Union
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ocr_lib.images.pixels import GREY, Rendition, render
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
+    from typing_extensions import TypeGuard
 
 ImageInput = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, IO[bytes], "PillowImage", np.ndarray]
 _FILE_BYTES = (bytes, bytearray, memoryview)
@@ -25,6 +26,11 @@ def is_image(given: object) -> bool:
     """Tell whether something is an image as `load_image` takes it, whatever it may hold."""
     kinds = (str, os.PathLike, np.ndarray, *_FILE_BYTES)
     return isinstance(given, kinds) or hasattr(given, "read") or is_pillow(given)
+
+
+def is_several(given: object) -> "TypeGuard[Iterable[Any]]":
+    """Tell whether something is to be taken for images one after the other, and not for one, be it none."""
+    return not is_image(given) and isinstance(given, Iterable) and not isinstance(given, (AbstractSet, Mapping))
 
 
 def name_of(given: object, otherwise: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.recognize.automaton import Automaton, all_texts
-from ocr_lib.recognize.beam import DEFAULT_WIDTH, n_best
+from ocr_lib.recognize.beam import DEFAULT_WIDTH, finite_logarithms, n_best
 from ocr_lib.recognize.posterior import posteriors
 
 
@@ -56,8 +56,8 @@ def alternatives(
         If the count is less than 1, or the beam is wider than it may be.
     """
     samples = probabilities[:, None]  # (T, 1, C)
-    log_probs = np.log(np.maximum(samples, np.finfo(np.float64).tiny, dtype=np.float64))
-    (found,) = n_best(log_probs, automaton or all_texts(alphabet.num_classes), count, max(width, count))
+    allowed = automaton or all_texts(alphabet.num_classes)
+    (found,) = n_best(finite_logarithms(samples), allowed, count, max(width, count))
     labels = [ids for ids, _ in found]
     exact = posteriors(np.repeat(samples, len(labels), axis=1), labels, [len(samples)] * len(labels)) if labels else []
     texts = [

@@ -131,10 +131,12 @@ class BeamDecoder:
 
     def __call__(self, probabilities: np.ndarray) -> List[Optional[List[int]]]:
         """Decode probabilities (T, N, C); None where no text of the automaton fits into the time steps."""
-        # A softmax may round to 0. The least number in its stead leaves a way to every text.
-        least = np.finfo(np.float64).tiny
-        log_probs = np.log(np.maximum(probabilities, least, dtype=np.float64))
-        return [ids for ids, _ in prefix_beam_search(log_probs, self.automaton, self.width)]
+        return [ids for ids, _ in prefix_beam_search(finite_logarithms(probabilities), self.automaton, self.width)]
+
+
+def finite_logarithms(probabilities: np.ndarray) -> np.ndarray:
+    """Return logarithms of what a softmax gave, which may round to 0: the least number leaves a way to every text."""
+    return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny, dtype=np.float64))
 
 
 # Below, in compiled code, prefixes are nodes of a tree, so that a prefix which was dropped and comes back is the same.

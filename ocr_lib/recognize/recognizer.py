@@ -3,13 +3,11 @@
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from typing import (
-    AbstractSet,
     Any,
     Dict,
     Iterable,
     Iterator,
     List,
-    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -23,7 +21,7 @@ import numpy as np
 from ocr_lib.alphabet import Alphabet
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import naming
-from ocr_lib.images.inputs import ImageInput, is_image, load_image, name_of
+from ocr_lib.images.inputs import ImageInput, is_several, load_image, name_of
 from ocr_lib.preparation import Preparation, pad, parts_of_like_width
 from ocr_lib.recognize.decode import Decoder, best_path
 from ocr_lib.recognize.reading import Reading, readings
@@ -114,9 +112,9 @@ class Recognizer(ABC):
         OCRError
             Naming the image that can't be read, is too large or no image.
         """
-        if is_image(images) or not isinstance(images, Iterable) or isinstance(images, (AbstractSet, Mapping)):
-            return self.read([self._loaded(images, "the image")])[0]
-        return self.read([self._loaded(image, f"image {i}") for i, image in enumerate(images)])
+        if is_several(images):
+            return self.read([self._loaded(image, f"image {i}") for i, image in enumerate(images)])
+        return self.read([self._loaded(images, "the image")])[0]
 
     def read(self, images: Sequence[np.ndarray], lexicons: Optional[Sequence[Sequence[str]]] = None) -> List[Reading]:
         """Read images, each (H, W), or in OpenCV's order of colours (H, W, 3), uint8 of any size.

@@ -106,7 +106,7 @@ class _Service:
         limits = settings.limits
         self.settings = settings
         self.telemetry = Telemetry()
-        self.models = Models(settings.models, settings.batch_size, settings.threads, limits.pixels)
+        self.models = Models(settings.models, settings.batch_size, settings.threads)
         self.shed = _json({"error": _NO_ROOM}, 503, _RETRY)
         self.batcher = Batcher(settings.batch_size, limits.queue, limits.pixels, self.telemetry.batches.observe)
 

@@ -62,7 +62,7 @@ class Models:
     ----------
     named : sequence of (str, str)
         Names, with the path or the name of a model each.
-    batch_size, threads, max_pixels : int
+    batch_size, threads : int
         As `Predictor` takes them.
 
     Raises
@@ -71,8 +71,8 @@ class Models:
         If one can't be loaded.
     """
 
-    def __init__(self, named: Sequence[Tuple[str, str]], batch_size: int, threads: int, max_pixels: int) -> None:
-        self._open = partial(Predictor, batch_size=batch_size, threads=threads, max_pixels=max_pixels)
+    def __init__(self, named: Sequence[Tuple[str, str]], batch_size: int, threads: int) -> None:
+        self._open = partial(Predictor, batch_size=batch_size, threads=threads)
         self._paths = {name: model_path(path) for name, path in named}
         self._stamps = {name: _stamp(path) for name, path in self._paths.items()}
         self._models = {name: self._load(name) for name in self._paths}

@@ -55,7 +55,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     from ocr_lib.serve.models import Models
 
     log_as_json(settings.log_level)
-    Models(settings.models, settings.batch_size, 1, settings.limits.pixels)  # what is wrong is told before all else
+    Models(settings.models, settings.batch_size, 1)  # what is wrong is told before all else
     with _reserved(host, port) as address, tempfile.TemporaryDirectory(prefix="ocr-metrics-") as figures:
         os.environ[SHARED] = figures
         _Supervisor(settings, address, workers).run()

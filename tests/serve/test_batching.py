@@ -14,7 +14,7 @@ FILES = captcha_files(12)
 
 @pytest.fixture(scope="module")
 def models():
-    return Models([("digits", str(MODEL)), ("letters", str(OTHER))], 64, 1, 10**7)
+    return Models([("digits", str(MODEL)), ("letters", str(OTHER))], 64, 1)
 
 
 def run(use, batch_size=8, most_waiting=100):
