@@ -15,7 +15,7 @@ from ocr_lib.cli.command import (
     tell_model,
 )
 from ocr_lib.jobs.export import UNSTATED, export
-from ocr_lib.jobs.export_fixed import Written, export_c, export_hls
+from ocr_lib.jobs.export_fixed import Written, export_c, export_hls, export_web
 
 _OF_FORMATS = {"onnx": ("int8",), "hls": ("simd_factor", "pe")}
 
@@ -25,14 +25,16 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser = make_parser(
         "Turn a checkpoint into an ONNX file, in floating point or in 8 bits, that lstm_ocr_infer.py --model and "
         "ocr_lib.load read without MXNet, written only if it reads samples as the checkpoint does; or a checkpoint in "
-        "whole numbers, which lstm_ocr_quantize.py --engine fixed makes, into a reader in C or a header for an FPGA."
+        "whole numbers, which lstm_ocr_quantize.py --engine fixed makes, into a reader in C, a page for browsers, or a "
+        "header for an FPGA."
     )
     add_checkpoint(parser)
     parser.add_argument(
         "--format",
-        choices=["onnx", "c", "hls"],
+        choices=["onnx", "c", "web", "hls"],
         default="onnx",
-        help="an ONNX file; a folder that make builds a reader of, in C99; or the header for LSTM-PYNQ's HLS code",
+        help="an ONNX file; a folder that make builds a reader of, in C99; a page that reads in browsers, offline too; "
+        "or the header for LSTM-PYNQ's HLS code",
     )
     parser.add_argument("--int8", action="store_true", help="weights and activations in 8 bits: smaller and faster")
     parser.add_argument(
@@ -40,7 +42,10 @@ def main(argv: Optional[List[str]] = None) -> int:
     )
     parser.add_argument("--pe", type=int, metavar="P", help="with --format hls: units that are computed at a time")
     parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="(default: PREFIX.onnx or PREFIX-int8.onnx; PREFIX-c; PREFIX.hpp)"
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="(default: PREFIX.onnx or PREFIX-int8.onnx; PREFIX-c; PREFIX.html; PREFIX.hpp)",
     )
     parser.add_argument("--license", default=UNSTATED, help="of the model, for the metadata of an ONNX file")
     add_samples(parser)
@@ -56,6 +61,9 @@ def _export(args: argparse.Namespace) -> int:
     if args.format == "c":
         written = export_c(args.prefix, args.out, samples=args.samples, **common)
         ways = f"make -C {written.path} test builds and tests {written.path / 'ocr_reader'}, which reads PGM files"
+    elif args.format == "web":
+        written = export_web(args.prefix, args.out, samples=args.samples, **common)
+        ways = "any browser opens it, from a disk too, and reads without a server"
     else:
         written = export_hls(args.prefix, args.out, simd_factor=args.simd_factor or 1, pe=args.pe or 1, **common)
         ways = "LSTM-PYNQ's HLS code includes it as r_model_fw_bw.hpp"
@@ -68,7 +76,7 @@ def _tell(as_json: bool, written: Written, ways: str) -> int:
     if as_json:
         print(json.dumps({"path": str(path), "bytes": size, "bytes_before": before, **memory}, indent=2))
         return 0
-    print(f"{path}: a model of {size:,} bytes, against {before:,} of {written.source}")
+    print(f"{path}: {size:,} bytes, against {before:,} of {written.source}")
     if written.memory:
         print("{ram:,} bytes of memory where there is little, {fast_ram:,} where speed counts".format(**memory))
     print(ways)

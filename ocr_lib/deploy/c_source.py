@@ -58,7 +58,7 @@ def model_bytes(network: IntegerNetwork, recipe: Recipe) -> bytes:
 def memory_bytes(network: IntegerNetwork, recipe: Recipe, max_width: int = MAX_WIDTH) -> Memory:
     """Return how much memory the C reader of a network takes, for images of up to a width if it is free."""
     model = CModel(network, recipe)
-    small, fast = (_ram(_sizes(model, network, recipe, max_width, is_fast)) for is_fast in (False, True))
+    small, fast = (_ram(macros_of(model, network, recipe, max_width, is_fast)) for is_fast in (False, True))
     return Memory(len(model.data) + _CODE_BYTES, small, fast)
 
 
@@ -89,7 +89,7 @@ def c_files(
     folder = Path(__file__).parent / "c"
     files = {name: (folder / name).read_bytes() for name in _SOURCES}
     widest = max([max_width, *(image.shape[1] for image in images)])
-    small, fast = (_sizes(model, network, recipe, widest, is_fast) for is_fast in (False, True))
+    small, fast = (macros_of(model, network, recipe, widest, is_fast) for is_fast in (False, True))
     files[MODEL] = model.data
     files["model.h"] = _header(recipe, small, fast).encode()
     files["model.c"] = f'#include "model.h"\n\n{_array("ocr_model", model.data, "")}{_MODEL_SIZE}'.encode()
@@ -104,8 +104,11 @@ def _up(n: int, unit: int = _LANES) -> int:
     return -(-n // unit) * unit
 
 
-def _sizes(model: CModel, network: IntegerNetwork, recipe: Recipe, max_width: int, is_fast: bool) -> Dict[str, int]:
-    """Return the macros that size a reader's memory, as `plan` in ocr_reader.c checks them."""
+def macros_of(model: CModel, network: IntegerNetwork, recipe: Recipe, max_width: int, is_fast: bool) -> Dict[str, int]:
+    """Return the macros that size a reader's memory, as `plan` in ocr_reader.c checks them.
+
+    Where it `is_fast` all weights are kept unpacked.
+    """
     width = recipe.image.width or max_width
     directions = [direction for layer in network.layers for direction in layer]
     hidden = directions[0].linear.weights[1].shape[1]

@@ -34,7 +34,9 @@ def integer_network(recipe: Recipe, weights: Weights) -> IntegerNetwork:
     """
     check_grey(recipe)
     if not recipe.is_whole:
-        raise OCRError("the network is in floating point, in part at least: quantize it by lstm_ocr_quantize.py")
+        raise OCRError(
+            "the network is in floating point, in part at least: quantize it by lstm_ocr_quantize.py --engine fixed"
+        )
     check_weights(weights, recipe)
     return _Builder(recipe, weights).network()
 

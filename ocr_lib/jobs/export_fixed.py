@@ -1,8 +1,10 @@
-"""Making what is built from networks in whole numbers: folders of C, and headers for HLS."""
+"""Making what is built from networks in whole numbers: folders of C, pages for browsers, and headers for HLS."""
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Union
+
+import numpy as np
 
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.feed.samples import load_samples
@@ -11,8 +13,10 @@ from ocr_lib.net.manifest import Epoch
 
 if TYPE_CHECKING:
     from ocr_lib.deploy.c_source import Memory
+    from ocr_lib.net.checkpoint import Checkpoint
 
 NUM_GOLDEN = 8
+NUM_SHOWN = 4
 
 
 class Written(NamedTuple):
@@ -74,12 +78,51 @@ def export_c(
 
     checkpoint = load_checkpoint(str(prefix), epoch)
     network = integer_network(checkpoint.recipe, numpy_weights(checkpoint))
-    golden = load_samples(Path(samples), checkpoint.recipe, checkpoint.preparation, "test", num_golden)
-    images = [image[:, :width] for image, width in zip(golden.images, golden.widths)]
-    files = c_files(network, checkpoint.recipe, images)
+    files = c_files(network, checkpoint.recipe, _prepared_samples(samples, checkpoint, num_golden))
     _write_folder(folder, files)
     memory = memory_bytes(network, checkpoint.recipe)
     return Written(folder, len(files["model.bin"]), checkpoint.params_path, memory)
+
+
+def export_web(
+    prefix: Union[str, Path] = "ocr",
+    out: Union[str, Path, None] = None,
+    *,
+    samples: Union[str, Path] = "font",
+    epoch: Optional[Epoch] = None,
+    num_shown: int = NUM_SHOWN,
+    overwrite: bool = False,
+) -> Written:
+    """Turn a checkpoint in whole numbers into one file of HTML that reads images in a browser, offline too.
+
+    Parameters
+    ----------
+    prefix, epoch, overwrite
+        As for `export_c`.
+    out : str or pathlib.Path, optional
+        The page; ``PREFIX.html`` if left out.
+    samples : str or pathlib.Path
+        What the page offers to read: fonts, for captchas, a folder of images, or a data set.
+    num_shown : int
+        So many samples.
+
+    Raises
+    ------
+    OCRError
+        If it is there, or as `ocr_lib.deploy.web_page.web_page` does.
+    """
+    path = Path(out or f"{prefix}.html")
+    check_free(path, overwrite)
+    from ocr_lib.deploy.web_page import web_page
+    from ocr_lib.fixed.build import integer_network
+    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
+
+    checkpoint = load_checkpoint(str(prefix), epoch)
+    network = integer_network(checkpoint.recipe, numpy_weights(checkpoint))
+    shown = _prepared_samples(samples, checkpoint, num_shown)
+    page = web_page(network, checkpoint.recipe, Path(prefix).name, shown)
+    write_atomic(path, page)
+    return Written(path, len(page), checkpoint.params_path)
 
 
 def export_hls(
@@ -116,6 +159,12 @@ def export_hls(
     header = hls_header(checkpoint.recipe, numpy_weights(checkpoint), simd_factor, pe).encode()
     write_atomic(path, header)
     return Written(path, len(header), checkpoint.params_path)
+
+
+def _prepared_samples(samples: Union[str, Path], checkpoint: "Checkpoint", count: int) -> List[np.ndarray]:
+    """Return images (H, W) as a network reads them."""
+    loaded = load_samples(Path(samples), checkpoint.recipe, checkpoint.preparation, "test", count)
+    return [image[:, :width] for image, width in zip(loaded.images, loaded.widths)]
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:

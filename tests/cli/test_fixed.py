@@ -133,7 +133,7 @@ class TestExport:
     def test_a_folder_of_c_reads_as_the_checkpoint_does(self, quantized, run_export, tmp_path):
         code, output, errors = run_export(quantized, "--format=c", "--out", tmp_path / "c")
         assert (code, errors) == (0, [])
-        assert "a model of " in output and f"make -C {tmp_path / 'c'} test" in output
+        assert " bytes, against " in output and f"make -C {tmp_path / 'c'} test" in output
         built = subprocess.run(["make", "-C", tmp_path / "c", "test"], capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stderr
         assert subprocess.run(["make", "-C", tmp_path / "c"], capture_output=True, check=False).returncode == 0
@@ -142,6 +142,21 @@ class TestExport:
             image.write_bytes(b"P5 %d %d 255\n" % mark.shape[::-1] + mark.tobytes())
             read = subprocess.run([tmp_path / "c" / "ocr_reader", image], capture_output=True, text=True, check=True)
             assert read.stdout.split()[-1] == text
+
+    def test_a_page_for_browsers(self, quantized, run_export, tmp_path):
+        page = tmp_path / "reader.html"
+        code, output, errors = run_export(quantized, "--format=web", "--out", page)
+        assert (code, errors) == (0, []) and f"{page}: {page.stat().st_size:,} bytes" in output
+        before = page.read_bytes()
+        assert before.startswith(b"<!doctype html>") and b"src=" not in before
+        refused(run_export(quantized, "--format=web", "--out", page), f"{page} is there already")
+        assert page.read_bytes() == before
+        assert run_export(quantized, "--format=web", "--out", page, "--overwrite")[0] == 0
+
+    def test_a_page_of_what_is_in_floating_point(self, prefix, run_export, tmp_path):
+        told = "quantize it by lstm_ocr_quantize.py --engine fixed"
+        refused(run_export(prefix, "--format=web", "--out", tmp_path / "page.html"), told)
+        assert not (tmp_path / "page.html").exists()
 
     def test_a_folder_that_is_there(self, quantized, run_export, tmp_path):
         folder = tmp_path / "c"

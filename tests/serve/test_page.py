@@ -2,24 +2,17 @@
 
 import csv
 import json
-import shutil
+from functools import partial
 
 import pytest
 
 from ocr_lib import Predictor
+from tests.chromium import DROP, browsing, drop, needs_chromium, opening, playwright, serious_faults
 from tests.serve.running import MODEL, OTHER, captcha_files, running
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is for Python 3.9 and newer")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe's checks are for Python 3.10 and newer")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
+pytestmark = needs_chromium
 
 FILES = captcha_files(3)
-DROP = """([bytes, name]) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
-    document.dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -30,36 +23,14 @@ def service():
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as program:
-        browser = program.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with browsing() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def open_page(browser, service):
-    """Return a function that opens the page; what the browser complains of fails the test, violations of CSP too."""
-    complaints, contexts = [], []
-
-    def open_page(url=service.url, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(url)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [each for each in complaints if not each.startswith("Failed to load resource")] == []
-
-
-def drop(page, data, name="dropped.png"):
-    rows = page.locator("#rows tr").count()
-    page.evaluate(DROP, [list(data), name])
-    playwright.expect(page.locator("#rows tr")).to_have_count(rows + 1)
+    with opening(browser) as open_page:
+        yield partial(open_page, service.url)
 
 
 def test_an_image_is_dropped(open_page):
@@ -158,8 +129,7 @@ def test_a_phone(open_page, scheme):
     page = open_page(viewport={"width": 360, "height": 740}, color_scheme=scheme, is_mobile=True, has_touch=True)
     drop(page, FILES[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    found = axe.Axe().run(page).response["violations"]
-    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+    assert serious_faults(page) == []
 
 
 def test_a_service_that_asks_for_a_key(browser, tmp_path):

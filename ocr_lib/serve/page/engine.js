@@ -16,10 +16,13 @@ const engine = {
     return (await ask(`v1/read?${parameters}`, { method: "POST", body: form, headers: headersOf(key) })).readings;
   },
 
-  samples: ["digits.png", "letters.png", "word.png", "line.png"].map((name) => `samples/${name}`),
+  samples: ["digits.png", "letters.png", "word.png", "line.png"].map((name) => ({ name, url: `samples/${name}` })),
+  takesPatterns: true,
 };
 
-class KeyNeeded extends Error {}
+class KeyNeeded extends Error {
+  name = "KeyNeeded";
+}
 
 function headersOf(key) {
   return key ? { Authorization: `Bearer ${key}` } : {};

@@ -12,7 +12,8 @@ const shown = (character) => (character === " " ? "â£" : character === "" ? "â€
 const readings = []; // { name, url, reading }
 
 async function start() {
-  for (const path of engine.samples) addSample(path);
+  engine.samples.forEach(addSample);
+  found("pattern-label").hidden = !engine.takesPatterns;
   listen();
   await fillModels();
 }
@@ -27,12 +28,12 @@ async function fillModels() {
   }
 }
 
-function addSample(path) {
-  const image = element("img", { src: path, alt: `Sample: ${path.replace(/.*\/|\..*/g, "")}` });
+function addSample({ name, url }) {
+  const image = element("img", { src: url, alt: `Sample: ${name.replace(/\..*/, "")}` });
   const button = element("button", { type: "button" }, image);
   button.addEventListener("click", async () => {
-    const blob = await (await fetch(path)).blob();
-    await readAll([new File([blob], path.replace(/.*\//, ""), { type: blob.type })]);
+    const blob = await (await fetch(url)).blob();
+    await readAll([new File([blob], name, { type: blob.type })]);
   });
   found("samples").append(button);
 }
@@ -226,7 +227,7 @@ function clear() {
 }
 
 function fail(error) {
-  if (error instanceof KeyNeeded) found("key-label").hidden = false;
+  if (error.name === "KeyNeeded") found("key-label").hidden = false;
   say(error.message);
 }
 
