@@ -18,7 +18,7 @@ _UPRIGHT = 1.5  # how many times as high as wide
 _ONE_SHAPE = 1.2  # how many times the widest of most aspect ratios may be the narrowest
 _MOST = 0.05, 0.95
 _PIXELS_A_CHARACTER = 2400
-_LEAST_HEIGHT = 16
+_HEIGHTS = 16, math.inf  # the least and the most, in pixels
 _STEPS_A_CHARACTER = 5
 _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
 _FEW = 0.01  # labels that may lack room
@@ -49,7 +49,7 @@ MODEL = "captcha-distorted"
 
 _KNOWN = frozenset(string.ascii_letters + string.digits)
 _MOST_KNOWN = 0.9  # of the characters
-_LEAST_HEIGHT_OF_MODEL = 32
+_HEIGHTS_OF_MODEL = 32, 50  # it knows letters of about 20 pixels
 _STRIDE_OF_MODEL = 2
 
 
@@ -106,7 +106,7 @@ def find_recipe(facts: Facts) -> Found:
     preset = load_preset("captcha" if wide <= _ONE_SHAPE * narrow else "text-line")
     is_colour = bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     is_known = preset.image.width is not None and not is_upright and _knows(facts.characters)
-    widths, height = _sizes(facts, preset, _LEAST_HEIGHT_OF_MODEL if is_known else _LEAST_HEIGHT)
+    widths, height = _sizes(facts, preset, _HEIGHTS_OF_MODEL if is_known else _HEIGHTS)
     strides = _strides(widths, facts.lengths)
     model = MODEL if is_known and math.prod(strides) >= _STRIDE_OF_MODEL else None
     network = model_recipe(MODEL).network if model else _with_strides(preset.network, strides)
@@ -169,14 +169,15 @@ def _reasons(recipe: Recipe, count: int) -> List[str]:
     ]
 
 
-def _sizes(facts: Facts, preset: Recipe, least_height: int) -> Tuple[np.ndarray, int]:
+def _sizes(facts: Facts, preset: Recipe, heights: Tuple[int, float]) -> Tuple[np.ndarray, int]:
     """Return the widths (N,) of the images as the network is to read them, and the height."""
     if preset.image.width is None:
         height = preset.image.height
         return facts.widths * height // facts.heights, height
     rows, columns = float(np.median(facts.heights)), float(np.median(facts.widths))
     longest = _longest(facts.lengths)
-    scale = max(least_height / rows, min(1.0, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
+    lowest, highest = (height / rows for height in heights)
+    scale = max(lowest, min(1.0, highest, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
     most = max(longest, preset.text.max_length)  # the preset's texts must fit as well
     width = max(4 * round(columns * scale / 4), 2 * most + 1)
     return np.full(len(facts.lengths), width), 8 * max(2, round(rows * scale / 8))

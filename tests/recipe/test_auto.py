@@ -122,7 +122,12 @@ class TestModel:
         assert begun.model == "captcha-distorted"
         network = model_recipe(begun.model).network
         assert begun.recipe.network == msgspec.structs.replace(network, dropout=begun.recipe.network.dropout)
-        assert begun.recipe.image.height >= 32  # its letters are larger
+
+    @pytest.mark.parametrize(
+        "height, width, size", [(24, 72, (96, 32)), (50, 200, (200, 48)), (80, 200, (124, 48)), (360, 640, (88, 48))]
+    )
+    def test_letters_have_about_the_size_that_it_knows(self, height, width, size):
+        assert found(900, height, width, 5, characters="abc").image.size == size
 
     @pytest.mark.parametrize(
         "height, width, length, characters",
