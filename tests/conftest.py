@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from fontTools import subset
 from fontTools.ttLib import TTFont
+from hypothesis import settings
+
+settings.register_profile("without deadlines", deadline=None)  # machines may be slow, and busy with others
+settings.load_profile("without deadlines")
 
 if sys.version_info >= (3, 13):
 

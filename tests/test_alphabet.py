@@ -5,7 +5,7 @@ import string
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.alphabet import DIGITS, SETS, Alphabet
@@ -117,7 +117,6 @@ def test_decode_batch_refuses_other_shapes(labels):
         LETTERS.decode_batch(labels)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(LETTERS.characters, max_size=8), max_size=5))
 def test_batches_round_trip(texts):
     assert LETTERS.decode_batch(LETTERS.encode_batch(texts, width=8)) == texts

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.errors import OCRError
@@ -29,7 +29,6 @@ def noise(height, width, darkest=0, lightest=255):
 
 
 class TestAnyWidth:
-    @settings(deadline=None)
     @given(
         st.integers(1, 99), st.integers(1, 400), st.integers(1, 48), st.sampled_from([(), POOLS]), st.sampled_from(HOW)
     )

@@ -114,7 +114,7 @@ class TestRoundTrips:
 
     @pytest.mark.parametrize("format_", WRITERS)
     @given(texts=st.lists(labels, min_size=1, max_size=6))
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_any_texts(self, tmp_path_factory, format_, texts):
         path = target(tmp_path_factory.mktemp("any"), format_)
         texts = [text.translate({47: "|", 46: ","}) if format_ == "names" else text for text in texts]

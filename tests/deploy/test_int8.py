@@ -101,7 +101,7 @@ FLOATS = st.floats(-(2.0**100), 2.0**100, width=32)
 
 
 class TestQuantize:
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=4, max_side=5), elements=FLOATS), st.data())
     def test_is_near(self, array, data):
         axis = data.draw(st.integers(0, array.ndim - 1))

@@ -86,7 +86,6 @@ def test_threads_do_not_disturb_each_other(renderer):
         assert list(drawn) == expected
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 2**40), st.integers(1, 53))
 def test_draws_stay_in_their_bounds(seed, bound, bits):
     draws = UniformDraws(np.random.default_rng(seed).random(60))
@@ -205,7 +204,7 @@ def test_every_font_takes_part(fonts):
     assert used == set(range(len(fonts)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.builds(
         CaptchaRecipe,

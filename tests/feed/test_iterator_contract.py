@@ -210,7 +210,7 @@ class TestExceptions:
 STEPS = st.lists(st.sampled_from(["next", "iter_next", "reset", "fail"]), max_size=30)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(STEPS, st.integers(1, 4), st.integers(1, ROWS), st.integers(0, 3), st.data())
 def test_whatever_is_asked_of_it_in_whatever_order(steps, per_epoch, last_rows, epoch, data):
     done = data.draw(st.integers(0, per_epoch))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.feed.order import EpochOrder, area_bounds, validation_bounds, validation_order
@@ -36,7 +36,6 @@ def padded_share(widths, parts):
 WIDTHS = st.lists(st.integers(1, 5000), min_size=1, max_size=120)
 
 
-@settings(deadline=None)
 @given(WIDTHS, st.integers(1, 9), st.integers(1, 5), st.integers(0, 3), st.floats(0, 0.9))
 def test_every_sample_is_in_one_part_of_one_batch_and_no_batch_is_empty(widths, batch_size, parts, number, scale):
     order = EpochOrder(recipe_of(batch_size=batch_size, parts=parts, scale=scale), np.array(widths))

@@ -6,7 +6,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.draw.captcha import CaptchaRenderer, num_draws
@@ -138,7 +138,6 @@ def test_draws_are_those_of_a_generator_of_each_sample(split, seed, max_length, 
         np.testing.assert_array_equal(np.concatenate([draws.text[row], draws.image[row]])[:needed], expected)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**62), st.integers(1, 9), st.integers(0, 9), st.integers(1, 12))
 def test_a_range_of_draws_can_be_split_anywhere(start, count, cut, max_length):
     middle, end = start + min(cut, count), start + count
@@ -217,7 +216,6 @@ def test_lengths_and_characters_are_uniform():
     assert chi_square(neighbours, [f"{number:02}" for number in range(100)]) < 160
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["7", "ab", "жзи 数"]), st.integers(1, 9), st.integers(0, 9), st.integers(0, 2**62))
 def test_texts_keep_to_the_recipe(alphabet, least, more, index):
     recipe = TextRecipe(alphabet, least, least + more)
@@ -226,7 +224,6 @@ def test_texts_keep_to_the_recipe(alphabet, least, more, index):
     assert set(text) <= set(alphabet)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(["a ", " ab", "ab\u3000c", "0 1\u00a02"]),
     st.integers(1, 9),

@@ -73,7 +73,7 @@ def test_each_of_two_streams_works_a_bounded_number_of_tasks_ahead():
         assert [20 < next(count) <= 21 + 12 for count in counts] == [True, True]
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_streams_have_their_own_results_in_their_own_order_whatever_becomes_of_others(pool_of_two, data):
     lengths = data.draw(st.lists(st.integers(0, 25), min_size=1, max_size=3))

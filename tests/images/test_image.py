@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -133,7 +133,6 @@ def test_fit_leaves_an_image_of_that_size_alone():
     assert fit(NOISE[..., 0], (40, 24)).tolist() == NOISE[..., 0].tolist()
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 3),
     st.integers(1, 5),

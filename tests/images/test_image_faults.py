@@ -112,7 +112,7 @@ def test_a_damaged_png_is_refused_without_a_word_of_the_png_library(capfd):
     assert capfd.readouterr().err == ""
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(CUT_CASES)), st.binary(max_size=40), st.floats(0, 1))
 def test_any_bytes_give_an_image_or_a_refusal(case, junk, where):
     data = CUT_CASES[case][0]

@@ -27,7 +27,7 @@ def printed(paper, ink, height=40, thickness=2, margin=10, noise=0.0, seed=0):
     return np.clip(image + np.random.default_rng(seed).normal(0, noise, image.shape), 0, 255).astype(np.uint8)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 255),
     st.integers(0, 255),

@@ -103,7 +103,7 @@ ANY_NETWORK = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(ANY_NETWORK, st.lists(st.integers(30, 60), min_size=1, max_size=5), st.integers(0, 9))
 def test_any_network_reads_any_batch_as_numpy_reads_each_alone(tmp_path_factory, network, widths, more):
     recipe = line_recipe(**network)

@@ -64,7 +64,7 @@ def assert_same(found, expected):
 
 
 class TestAsMXNet:
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(st.data())
     def test_reads_what_it_wrote(self, tmp_path_factory, data):
         path = tmp_path_factory.getbasetemp() / "written.params"
@@ -143,7 +143,7 @@ class TestRefused:
         refused(data)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_damage_never_takes_more_memory_than_the_file(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "damaged.params"

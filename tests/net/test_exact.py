@@ -39,7 +39,7 @@ def test_is_as_the_equations_have_it(network):
     assert_exact(recipe, params, random_lines())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(ANY_NETWORK)
 def test_so_is_any_network(network):
     recipe = line_recipe(EXACT_GREY, **network)

@@ -74,7 +74,7 @@ def test_few_samples_are_seen_more_often_and_in_smaller_batches():
     assert [each.learning_rate for each in sizes] == pytest.approx([0.001, 0.002, 0.004, 0.004])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(1, 30),
     st.data(),

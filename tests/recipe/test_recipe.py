@@ -5,7 +5,7 @@ import json
 import captcha.image
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.recipe.augmentation import AugmentationRecipe
@@ -243,7 +243,6 @@ RECIPES = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(RECIPES)
 def test_json_round_trip(recipe):
     data = encode_json(recipe)

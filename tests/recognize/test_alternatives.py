@@ -17,7 +17,7 @@ def probabilities(seed, steps=4):
     return np.exp(random_log_probs(seed, steps, 3))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_are_the_most_probable_texts(seed, count):
     given = probabilities(seed)

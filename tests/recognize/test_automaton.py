@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.recognize.automaton import all_texts, from_edges, trie
@@ -44,7 +44,6 @@ def plain_steps(edges, accepting, state, last):
 
 
 class TestTrie:
-    @settings(deadline=None)
     @given(TEXTS)
     def test_has_its_texts_and_no_others(self, texts):
         automaton = trie(texts)
@@ -76,7 +75,6 @@ def test_all_texts():
 
 
 class TestFromEdges:
-    @settings(deadline=None)
     @given(machines())
     def test_follows_its_edges(self, machine):
         edges, accepting = machine
@@ -88,7 +86,6 @@ class TestFromEdges:
                 state = ways.get((state, label), -1)
             assert automaton.accepts(text) == (state >= 0 and accepting[state])
 
-    @settings(deadline=None)
     @given(machines())
     def test_steps_are_those_of_the_shortest_completion(self, machine):
         edges, accepting = machine

@@ -59,7 +59,7 @@ def plain_beam(probs, width, prefixes, words):
 class TestWideBeam:
     """Wide enough for every prefix: the result is exact."""
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(SEEDS, st.integers(1, 5), st.integers(2, 4))
     def test_finds_the_most_probable_text(self, seed, steps, classes):
         log_probs = random_log_probs(seed, steps, classes)
@@ -68,7 +68,7 @@ class TestWideBeam:
         assert probability == pytest.approx(max(probabilities.values()), rel=1e-9)
         assert probabilities[ids] == pytest.approx(probability, rel=1e-9)
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(SEEDS, st.integers(1, 5), st.integers(2, 4), st.integers(1, 9))
     def test_finds_the_next_ones_too(self, seed, steps, classes, count):
         log_probs = random_log_probs(seed, steps, classes)
@@ -80,7 +80,7 @@ class TestWideBeam:
         for ids, log_prob in found:
             assert probabilities[tuple(ids)] == pytest.approx(math.exp(log_prob), rel=1e-9)
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(SEEDS, st.integers(1, 6), WORDS)
     def test_finds_the_most_probable_word(self, seed, steps, words):
         log_probs = random_log_probs(seed, steps, 3)
@@ -114,14 +114,14 @@ class TestWideBeam:
 
 
 class TestNarrowBeam:
-    @settings(deadline=None, max_examples=80)
+    @settings(max_examples=80)
     @given(SEEDS, st.integers(1, 12), st.integers(2, 5), st.integers(1, 8))
     def test_agrees_with_a_plain_one(self, seed, steps, classes, width):
         log_probs = random_log_probs(seed, steps, classes)
         ids, probability = search_one(log_probs, all_texts(classes), width)
         assert (ids, pytest.approx(probability, rel=1e-9)) == plain_beam(np.exp(log_probs), width, None, None)
 
-    @settings(deadline=None, max_examples=80)
+    @settings(max_examples=80)
     @given(SEEDS, st.integers(1, 9), st.integers(1, 4), WORDS)
     def test_agrees_with_a_plain_one_held_to_words(self, seed, steps, width, words):
         log_probs = random_log_probs(seed, steps, 3)
@@ -129,7 +129,7 @@ class TestNarrowBeam:
         ids, probability = search_one(log_probs, trie(words), width)
         assert (ids, pytest.approx(probability, rel=1e-9)) == plain_beam(np.exp(log_probs), width, prefixes, words)
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(SEEDS, st.integers(0, 9), WORDS)
     def test_of_one_prefix_finds_a_word_wherever_one_fits(self, seed, steps, words):
         ids, _ = search_one(random_log_probs(seed, steps, 3), trie(words), 1)

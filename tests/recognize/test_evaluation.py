@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.recognize.evaluation import Confusion, Evaluator, confusions, visible
@@ -55,7 +55,6 @@ class TestFigures:
         found = evaluator.evaluation(2)
         assert (found.figures["exact_match"], found.count, found.skipped) == (0.5, 2, 2)
 
-    @settings(deadline=None)
     @given(PAIRS)
     def test_against_a_dynamic_programme(self, lines):
         found = evaluate(*lines)
@@ -67,7 +66,6 @@ class TestFigures:
         assert sum(confusion.count for confusion in found.confusions) == sum(edits)
         assert {line.name: line.edits for line in found.worst} == {f"{i}.png": e for i, e in enumerate(edits) if e}
 
-    @settings(deadline=None)
     @given(PAIRS)
     def test_ranges(self, lines):
         figures = evaluate(*lines).figures
@@ -76,7 +74,6 @@ class TestFigures:
         assert figures["exact_match"] <= figures["exact_match_ci"] <= figures["exact_match_alnum_ci"]
         assert figures["exact_match"] <= 1 - figures["cer_line"] + 1e-9
 
-    @settings(deadline=None)
     @given(st.lists(TEXTS, min_size=1, max_size=8))
     def test_identical_texts(self, texts):
         found = evaluate(*((text, text) for text in texts))
@@ -105,7 +102,6 @@ class TestConfusions:
         found = confusions([reference for reference, _ in pairs], [text for _, text in pairs])
         assert found == [Confusion(*entry) for entry in expected]
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=8), st.randoms())
     def test_order_of_lines_does_not_matter(self, pairs, rng):
         shuffled = rng.sample(pairs, len(pairs))

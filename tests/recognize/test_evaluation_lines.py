@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.recognize.evaluation import Group, length_step, range_of
@@ -23,7 +23,6 @@ class TestWorst:
         lines = [("1", "2", 0.5), ("1", "2", 0.2), ("1", "2", 0.9), ("1", "2", 0.2)]
         assert self.names(*lines) == ["1.png", "3.png", "0.png", "2.png"]
 
-    @settings(deadline=None)
     @given(PAIRS, st.integers(0, 4))
     def test_only_so_many_are_kept(self, lines, num_worst):
         assert self.names(*lines, num_worst=num_worst) == self.names(*lines, num_worst=100)[:num_worst]
@@ -79,7 +78,6 @@ class TestGroups:
     def test_by_confidence(self, confidence, low, high):
         assert evaluate(("12", "13", confidence)).by_confidence == [Group(low, high, 1, 0, 0.5)]
 
-    @settings(deadline=None)
     @given(PAIRS)
     def test_every_line_is_in_one(self, lines):
         found = evaluate(*lines)

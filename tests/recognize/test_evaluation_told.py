@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from ocr_lib.recognize.evaluation import FIGURES
 from tests.recognize.evaluations import KEYS, PAIRS, evaluate
@@ -32,7 +32,6 @@ class TestJSON:
             "worst": [{"name": "0.png", "reference": "10", "text": "1O", "confidence": 0.25, "edits": 1}],
         }
 
-    @settings(deadline=None)
     @given(PAIRS)
     def test_is_json(self, lines):
         found = evaluate(*lines).as_json()

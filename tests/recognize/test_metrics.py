@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.recognize.metrics import (
@@ -162,13 +162,11 @@ def test_refuses_what_does_not_pair(references, hypotheses):
         evaluate(references, hypotheses)
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_a_text_agrees_with_itself(text):
     assert evaluate([text], [text]) == {name: float("accuracy" in name) for name in NAMES}
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_bounds_and_symmetry(left, right):
     edits, _ = CER.score(left, right)
@@ -182,13 +180,11 @@ def test_bounds_and_symmetry(left, right):
         assert len(left) + len(right) - 2 * common >= edits - 1e-9
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_edits_obey_the_triangle_inequality(first, second, third):
     assert CER.score(first, third)[0] <= CER.score(first, second)[0] + CER.score(second, third)[0]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6), st.randoms())
 def test_order_of_pairs_does_not_matter(pairs, rng):
     shuffled = rng.sample(pairs, len(pairs))

@@ -97,13 +97,13 @@ def test_accepts_what_re_matches(pattern):
         assert check(pattern, Alphabet("a-01Bé"), 5) is not None
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(PATTERNS)
 def test_accepts_what_re_matches_of_any_pattern(pattern):
     check(pattern, Alphabet("ab1B-"), 4)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(PATTERNS, st.integers(0, 2**32 - 1), st.integers(0, 10), st.integers(1, 4))
 def test_a_beam_held_to_it_reads_nothing_else(pattern, seed, steps, width):
     alphabet = Alphabet("ab1B-")

@@ -64,7 +64,7 @@ def test_every_label_agrees_with_the_enumeration_of_all_paths(draw, steps, class
             np.testing.assert_allclose(posterior.positions, positions(probs, label), rtol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SEEDS, st.lists(st.tuples(LABELS, st.integers(0, 5)), min_size=1, max_size=4))
 def test_samples_of_one_batch_keep_apart_and_end_at_their_lengths(seed, samples):
     labels, lengths = map(list, zip(*samples))
@@ -78,7 +78,7 @@ def test_samples_of_one_batch_keep_apart_and_end_at_their_lengths(seed, samples)
         np.testing.assert_allclose(one.positions, alone.positions, rtol=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SEEDS, st.lists(st.integers(1, 4), max_size=8), st.integers(0, 40), st.sampled_from([1.0, 30.0, 500.0]))
 def test_ranges(seed, label, steps, scale):
     scores = np.random.default_rng(seed).normal(scale=scale, size=(steps, 1, 5))

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.recognize.evaluation import FIGURES, Evaluator
@@ -115,7 +115,6 @@ class TestHTML:
         assert "and 3 other kinds" in page.text
         assert not page.all("img")
 
-    @settings(deadline=None)
     @given(PAIRS, st.text(max_size=20))
     def test_is_whole_whatever_the_texts(self, lines, title):
         Page(html_report(evaluate(*lines), title))

@@ -149,7 +149,7 @@ class TestLabels:
         ]
 
     @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_any_label(self, tmp_path, texts):
         texts = ["first", *(text.replace("\n", " ") for text in texts)]
         names = [f"{number}.png" for number in range(len(texts))]

@@ -21,7 +21,7 @@ from ocr_lib.sets.records import RecordDataset, RecordFile, frame, index_path, p
 MAGIC = struct.pack("<I", 0xCED7230A)
 TEXTS = ["0042", "Große Straße", "数字", "a, b\u0301 ‚c‘", "𝔘" * 200]
 
-few_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+few_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Bytes in which the magic number is frequent, in and out of step.
 contents = st.lists(st.sampled_from([MAGIC, b"a", b"bc", MAGIC[:3], b"\0" * 5]) | st.binary(max_size=9)).map(b"".join)
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -216,7 +216,7 @@ class TestDamage:
                     faults.add(str(error))
         assert f"{path}: damaged at byte 0, where a record should begin or go on" in faults
 
-    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.binary() | st.binary().map(lambda rest: MAGIC + rest))
     def test_any_bytes(self, tmp_path, data):
         path = tmp_path / "a.rec"

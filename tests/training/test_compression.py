@@ -64,7 +64,7 @@ def gradients(updates, machines, seed=0):
     return (random.standard_t(3, (updates, machines, SIZE)) * scales).astype(np.float32)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 9), st.integers(2, 6), st.integers(0, 2**32 - 1))
 def test_nothing_is_lost_by_the_time_a_vector_is_whole(machines, updates, seed):
     vectors = gradients(updates, machines, seed)

@@ -29,7 +29,7 @@ def numbers(machines, size, seed=0):
     return (random.standard_t(2, (machines, size)) * 10.0 ** random.integers(-6, 6, size)).astype(np.float32)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 70), st.integers(1, 3 * BLOCK), st.integers(0, 2**32 - 1))
 def test_are_as_exact_as_single_precision_within_a_block_can_be(machines, size, seed):
     vectors = numbers(machines, size, seed)

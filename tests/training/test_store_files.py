@@ -37,7 +37,7 @@ def contents(folder):
 
 
 class TestKept:
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(st.integers(0, 4), st.lists(st.integers(0, 9), min_size=1, max_size=7), st.data())
     def test_the_best_and_the_last_few(self, tmp_path_factory, keep, accuracies, data):
         prefix = str(tmp_path_factory.mktemp("run") / "ocr")
