@@ -4,6 +4,9 @@ The obvious service is FastAPI and a Predictor that reads each request's image o
 core; what asks runs on the same machine, so part of it is taken by that. The images are PNG files of captchas.
 
     python benchmarks/serve.py --model demo/ocr.onnx
+    python benchmarks/serve.py --model demo/ocr.onnx --soak 60
+
+The second asks for so many minutes, at most of what the service can do, while its model is another every minute.
 """
 
 import asyncio
@@ -27,12 +30,17 @@ from report import FONTS, ROOT, Row, make_parser, memory_mb, show
 
 from ocr_lib import Predictor
 from ocr_lib.cores import usable_cores
+from ocr_lib.files import write_atomic
 from ocr_lib.images.decode import image_files
+from ocr_lib.zoo.models import model_path
 
 MODEL = "OCR_BENCHMARK_MODEL"  # the environment variable of the model that the obvious service reads with
 CONNECTIONS = 64
 FAR_TOO_MANY = 1000
 SLOW = 500
+SOAKED = 0.8  # of what can be done
+SETTLED = 5  # minutes, from which on memory is compared
+SECONDS_OF_MINUTE = 59.0
 
 
 class Load(NamedTuple):
@@ -313,6 +321,43 @@ def slow(files: List[bytes], seconds: float) -> List[Row]:
     return [Row(f"beside {SLOW} that never end their requests, against alone", 100 * beside.rate / before.rate, "%")]
 
 
+def _digest_of(port: int, name: str) -> str:
+    models = httpx.get(f"http://127.0.0.1:{port}/v1/models").json()["models"]
+    return str(next(model["sha256"] for model in models if model["name"] == name))
+
+
+def soak(files: List[bytes], minutes: int) -> List[Row]:
+    """Ask for most of what can be done, with another model each minute."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.onnx")
+        models = [model_path(name).read_bytes() for name in (os.environ[MODEL], "captcha-digits")]
+        write_atomic(path, models[0])
+        command = [*ours(port), f"--model=changing={path}"]
+        with service(command, port, "/healthz") as pid:
+            asked = "/v1/read?model=changing"
+            rate = SOAKED * max(ask(port, asked, files, 5).rate for _ in range(3))
+            loads, memory, swaps, digest = [], [], 0, _digest_of(port, "changing")
+            for minute in range(1, minutes + 1):
+                loads.append(ask(port, asked, files, SECONDS_OF_MINUTE, rate=rate))
+                memory.append(memory_mb(pid))
+                before, digest = digest, _digest_of(port, "changing")
+                swaps += digest != before
+                write_atomic(path, models[minute % 2])
+    answers = sum(load.statuses.get(200, 0) for load in loads)
+    others = sum(count for load in loads for status, count in load.statuses.items() if status != 200)
+    return [
+        Row(f"{minutes} minutes at {100 * SOAKED:.0f} %: answered 200", answers, ""),
+        Row("any other answer, or none", others, ""),
+        Row("minutes in which it read with another model than in the one before", swaps, ""),
+        Row("median of the last minute", loads[-1].quantile(0.5), "ms"),
+        Row("99 of 100 of the last minute", loads[-1].quantile(0.99), "ms"),
+        Row(f"memory after minute {SETTLED}", memory[SETTLED - 1], "MB"),
+        Row("memory at the end, against that", 100 * memory[-1] / memory[SETTLED - 1], "%"),
+        Row("most memory, against that", 100 * max(memory[SETTLED:]) / memory[SETTLED - 1], "%"),
+    ]
+
+
 def captchas(count: int) -> List[bytes]:
     """Return files of captchas."""
     with tempfile.TemporaryDirectory() as folder:
@@ -334,9 +379,15 @@ def main() -> None:
         "--seconds", type=float, default=5.0, help="of a measurement; far too many go on for 12 times as long"
     )
     parser.add_argument("--model", default="captcha-digits", help="an exported model, or one by name")
+    parser.add_argument("--soak", type=int, metavar="MINUTES", help="ask for so long instead, more than 5 minutes")
     args = parser.parse_args()
+    if args.soak is not None and args.soak <= SETTLED:
+        parser.error(f"--soak {args.soak}: more than {SETTLED} minutes are needed")
     os.environ.update({"OMP_NUM_THREADS": "1", MODEL: args.model})
     files = captchas(256)
+    if args.soak:
+        show(soak(files, args.soak), args.json)
+        return
     rows = throughput(files, args.seconds)
     rows += overload(files, 12 * args.seconds)
     rows += killed(files, args.seconds)

@@ -38,7 +38,7 @@ def test_letters_and_digits_are_read_at_once(captchas, tmp_path):
     )
     recipe = recipe_of(tmp_path / "ocr")
     assert recipe.name == "auto" and recipe.text.alphabet == "0123456789"
-    assert recipe.image.size == (160, 64) and model_recipe(MODEL).image.size != (160, 64)
+    assert recipe.image.size == (132, 48) and model_recipe(MODEL).image.size != (132, 48)
     assert trained.best.metrics["accuracy"] > 0.5
     assert evaluate(tmp_path / "ocr", captchas / "test").figures["exact_match"] > 0.5
 
