@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -24,9 +25,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Run the command and return its exit code."""
     parser = make_parser(
         "Turn a checkpoint into an ONNX file, in floating point or in 8 bits, that lstm_ocr_infer.py --model and "
-        "ocr_lib.load read without MXNet, written only if it reads samples as the checkpoint does; or a checkpoint in "
-        "whole numbers, which lstm_ocr_quantize.py --engine fixed makes, into a reader in C, a page for browsers, or a "
-        "header for an FPGA."
+        "ocr_lib.load read without MXNet; into a reader in C or a page for browsers, which compute in whole numbers; "
+        "or, if it is in whole numbers, into a header for an FPGA. What reads samples much worse than the checkpoint is "
+        "not written."
     )
     add_checkpoint(parser)
     parser.add_argument(
@@ -58,11 +59,12 @@ def _export(args: argparse.Namespace) -> int:
     if args.format == "onnx":
         return _export_onnx(args)
     common: Dict[str, Any] = {"epoch": args.epoch, "overwrite": args.overwrite}
+    calibration = {"num_calib": args.num_calib, "num_test": args.num_test, "max_drop": args.max_drop / 100}
     if args.format == "c":
-        written = export_c(args.prefix, args.out, samples=args.samples, **common)
+        written = export_c(args.prefix, args.out, samples=args.samples, **calibration, **common)
         ways = f"make -C {written.path} test builds and tests {written.path / 'ocr_reader'}, which reads PGM files"
     elif args.format == "web":
-        written = export_web(args.prefix, args.out, samples=args.samples, **common)
+        written = export_web(args.prefix, args.out, samples=args.samples, **calibration, **common)
         ways = "any browser opens it, from a disk too, and reads without a server"
     else:
         written = export_hls(args.prefix, args.out, simd_factor=args.simd_factor or 1, pe=args.pe or 1, **common)
@@ -73,10 +75,13 @@ def _export(args: argparse.Namespace) -> int:
 def _tell(as_json: bool, written: Written, ways: str) -> int:
     path, size, before = written.path, written.model_bytes, written.source.stat().st_size
     memory = written.memory._asdict() if written.memory else {}
+    compared = asdict(written.comparison) if written.comparison else {}
     if as_json:
-        print(json.dumps({"path": str(path), "bytes": size, "bytes_before": before, **memory}, indent=2))
+        print(json.dumps({"path": str(path), "bytes": size, "bytes_before": before, **memory, **compared}, indent=2))
         return 0
     print(f"{path}: {size:,} bytes, against {before:,} of {written.source}")
+    if written.comparison:
+        print(f"calibrated to whole numbers of 8 bits: {written.comparison.summary()}")
     if written.memory:
         print("{ram:,} bytes of memory where there is little, {fast_ram:,} where speed counts".format(**memory))
     print(ways)

@@ -2,18 +2,22 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Union
 
 import numpy as np
 
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.feed.samples import load_samples
 from ocr_lib.files import check_free, check_writable, write_atomic
+from ocr_lib.jobs.export import MAX_DROP, NUM_CALIB, NUM_TEST
 from ocr_lib.net.manifest import Epoch
+from ocr_lib.preparation import Preparation
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recognize.comparison import Comparison
 
 if TYPE_CHECKING:
     from ocr_lib.deploy.c_source import Memory
-    from ocr_lib.net.checkpoint import Checkpoint
+    from ocr_lib.fixed.network import IntegerNetwork
 
 NUM_GOLDEN = 8
 NUM_SHOWN = 4
@@ -31,12 +35,15 @@ class Written(NamedTuple):
         The checkpoint's parameters.
     memory : Memory, optional
         Of a reader in C; see `ocr_lib.deploy.c_source.Memory`.
+    comparison : Comparison, optional
+        With the checkpoint, where that is in floating point.
     """
 
     path: Path
     model_bytes: int
     source: Path
     memory: Optional["Memory"] = None
+    comparison: Optional[Comparison] = None
 
 
 def export_c(
@@ -46,9 +53,12 @@ def export_c(
     samples: Union[str, Path] = "font",
     epoch: Optional[Epoch] = None,
     num_golden: int = NUM_GOLDEN,
+    num_calib: int = NUM_CALIB,
+    num_test: int = NUM_TEST,
+    max_drop: float = MAX_DROP,
     overwrite: bool = False,
 ) -> Written:
-    """Turn a checkpoint in whole numbers into a folder that ``make`` builds a reader of, in plain C.
+    """Turn a checkpoint into a folder that ``make`` builds a reader of, in plain C that computes in whole numbers.
 
     Parameters
     ----------
@@ -58,30 +68,30 @@ def export_c(
         The folder; ``PREFIX-c`` if left out.
     samples : str or pathlib.Path
         Whose readings the reader's self-test compares: fonts, for captchas, a folder of images, or a data set.
+        Where the checkpoint is in floating point it is calibrated to 8 bits with others of them, and compared.
     epoch : int, "best" or "last", optional
         The best if left out, or the last if none is.
     num_golden : int
         So many samples.
+    num_calib, num_test, max_drop
+        As for `ocr_lib.quantize`, where the checkpoint is in floating point.
     overwrite : bool
         Replace the folder, if it is of this kind.
 
     Raises
     ------
     OCRError
-        If something is there, or the network is not in whole numbers alone.
+        If something is there, the network is in floating point in part, or in 8 bits it reads too much worse.
     """
     folder = Path(out or f"{prefix}-c")
     _check_folder(folder, overwrite)
     from ocr_lib.deploy.c_source import c_files, memory_bytes
-    from ocr_lib.fixed.build import integer_network
-    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 
-    checkpoint = load_checkpoint(str(prefix), epoch)
-    network = integer_network(checkpoint.recipe, numpy_weights(checkpoint))
-    files = c_files(network, checkpoint.recipe, _prepared_samples(samples, checkpoint, num_golden))
+    whole = _whole(prefix, epoch, samples, num_calib=num_calib, num_test=num_test, max_drop=max_drop)
+    files = c_files(whole.network, whole.recipe, whole.samples(num_golden))
     _write_folder(folder, files)
-    memory = memory_bytes(network, checkpoint.recipe)
-    return Written(folder, len(files["model.bin"]), checkpoint.params_path, memory)
+    memory = memory_bytes(whole.network, whole.recipe)
+    return Written(folder, len(files["model.bin"]), whole.path, memory, whole.comparison)
 
 
 def export_web(
@@ -91,38 +101,37 @@ def export_web(
     samples: Union[str, Path] = "font",
     epoch: Optional[Epoch] = None,
     num_shown: int = NUM_SHOWN,
+    num_calib: int = NUM_CALIB,
+    num_test: int = NUM_TEST,
+    max_drop: float = MAX_DROP,
     overwrite: bool = False,
 ) -> Written:
-    """Turn a checkpoint in whole numbers into one file of HTML that reads images in a browser, offline too.
+    """Turn a checkpoint into one file of HTML that reads images in a browser, in whole numbers, offline too.
 
     Parameters
     ----------
-    prefix, epoch, overwrite
+    prefix, epoch, num_calib, num_test, max_drop, overwrite
         As for `export_c`.
     out : str or pathlib.Path, optional
         The page; ``PREFIX.html`` if left out.
     samples : str or pathlib.Path
-        What the page offers to read: fonts, for captchas, a folder of images, or a data set.
+        What the page offers to read: fonts, for captchas, a folder of images, or a data set; for more see `export_c`.
     num_shown : int
         So many samples.
 
     Raises
     ------
     OCRError
-        If it is there, or as `ocr_lib.deploy.web_page.web_page` does.
+        If it is there, as `export_c` does, or as `ocr_lib.deploy.web_page.web_page` does.
     """
     path = Path(out or f"{prefix}.html")
     check_free(path, overwrite)
     from ocr_lib.deploy.web_page import web_page
-    from ocr_lib.fixed.build import integer_network
-    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
 
-    checkpoint = load_checkpoint(str(prefix), epoch)
-    network = integer_network(checkpoint.recipe, numpy_weights(checkpoint))
-    shown = _prepared_samples(samples, checkpoint, num_shown)
-    page = web_page(network, checkpoint.recipe, Path(prefix).name, shown)
+    whole = _whole(prefix, epoch, samples, num_calib=num_calib, num_test=num_test, max_drop=max_drop)
+    page = web_page(whole.network, whole.recipe, Path(prefix).name, whole.samples(num_shown))
     write_atomic(path, page)
-    return Written(path, len(page), checkpoint.params_path)
+    return Written(path, len(page), whole.path, comparison=whole.comparison)
 
 
 def export_hls(
@@ -161,10 +170,32 @@ def export_hls(
     return Written(path, len(header), checkpoint.params_path)
 
 
-def _prepared_samples(samples: Union[str, Path], checkpoint: "Checkpoint", count: int) -> List[np.ndarray]:
-    """Return images (H, W) as a network reads them."""
-    loaded = load_samples(Path(samples), checkpoint.recipe, checkpoint.preparation, "test", count)
-    return [image[:, :width] for image, width in zip(loaded.images, loaded.widths)]
+class _Whole(NamedTuple):
+    """A network in whole numbers, what it is made of, and where samples are."""
+
+    network: "IntegerNetwork"
+    recipe: Recipe
+    path: Path
+    comparison: Optional[Comparison]
+    where: Path
+
+    def samples(self, count: int) -> List[np.ndarray]:
+        """Return images (H, W) as the network reads them."""
+        loaded = load_samples(self.where, self.recipe, Preparation.of(self.recipe), "test", count)
+        return [image[:, :width] for image, width in zip(loaded.images, loaded.widths)]
+
+
+def _whole(prefix: Union[str, Path], epoch: Optional[Epoch], samples: Union[str, Path], **calibration: Any) -> _Whole:
+    """Return the network of a checkpoint, calibrated if it is in floating point."""
+    from ocr_lib.fixed.build import integer_network
+    from ocr_lib.jobs.quantize_fixed import calibrated
+    from ocr_lib.net.checkpoint import load_checkpoint, numpy_weights
+
+    checkpoint = load_checkpoint(str(prefix), epoch)
+    recipe, weights, comparison = checkpoint.recipe, numpy_weights(checkpoint), None
+    if recipe.quantization is None:
+        (recipe, weights), comparison = calibrated(checkpoint, Path(samples), **calibration)
+    return _Whole(integer_network(recipe, weights), recipe, checkpoint.params_path, comparison, Path(samples))
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:

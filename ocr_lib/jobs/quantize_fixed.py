@@ -1,7 +1,7 @@
 """Making checkpoints in whole numbers, and testing them: ``lstm_ocr_quantize.py --engine fixed``."""
 
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, NamedTuple, Optional, Tuple, Union
 
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.samples import load_samples
@@ -9,9 +9,13 @@ from ocr_lib.files import check_writable
 from ocr_lib.jobs.export import MAX_DROP, NUM_CALIB, NUM_TEST
 from ocr_lib.jobs.quantize import Quantized, check_out, write_checkpoint
 from ocr_lib.net.manifest import Epoch
-from ocr_lib.recognize.comparison import accept_loss, compare
+from ocr_lib.recognize.comparison import Comparison, accept_loss, compare
 from ocr_lib.recognize.metrics import CER, EXACT, evaluate
 from ocr_lib.recognize.recognizer import batches
+
+if TYPE_CHECKING:
+    from ocr_lib.net.checkpoint import Checkpoint
+    from ocr_lib.quant.quantizer import QuantizedNetwork
 
 _BATCH_SIZE = 128
 
@@ -74,28 +78,49 @@ def calibrate(
     check_out(prefix, out, overwrite)
     folder = Path(output_dir or f"{out}-quantized")
     check_writable(folder / "quant_info.json")
-    from ocr_lib.fixed.reader import FixedReader
     from ocr_lib.mx import mx
     from ocr_lib.net.build import training_symbol
     from ocr_lib.net.checkpoint import load_checkpoint
-    from ocr_lib.net.reader import Reader
     from ocr_lib.quant.info import quant_info, write_quant_info
-    from ocr_lib.quant.quantizer import Quantizer
 
     checkpoint = load_checkpoint(prefix, epoch)
-    quantizer = Quantizer(checkpoint, "calib", bits, folder, choice=choice, max_drop=max_drop)
-    where = Path(samples), checkpoint.recipe, checkpoint.preparation
-    calibration = load_samples(*where, "validation", num_calib)
-    compared = load_samples(*where, "test", num_test)
-    for images, widths in zip(*(batches(part, _BATCH_SIZE) for part in (calibration.images, calibration.widths))):
-        quantizer.model.probabilities(images, widths)
-    recipe, weights = network = quantizer.quantized()
-    comparison = compare(FixedReader(*network), Reader(checkpoint), *compared)
-    accept_loss(comparison, max_drop)
+    options = {"num_calib": num_calib, "num_test": num_test, "max_drop": max_drop}
+    network, comparison = calibrated(checkpoint, Path(samples), bits, choice, **options)
+    recipe, weights = network
     params = {f"arg:{name}": mx.nd.array(array) for name, array in weights.items()}
     path = write_checkpoint(out, recipe, training_symbol(recipe), params, comparison)
     write_quant_info(folder, quant_info(*network))
     return Quantized(out, path, comparison, {})
+
+
+def calibrated(
+    checkpoint: "Checkpoint",
+    samples: Path,
+    bits: Union[int, str] = 8,
+    choice: str = "mse",
+    *,
+    num_calib: int,
+    num_test: int,
+    max_drop: float,
+) -> Tuple["QuantizedNetwork", Comparison]:
+    """Return the network of a checkpoint in whole numbers, and how it reads beside it.
+
+    Parameters and errors are those of `calibrate`.
+    """
+    from ocr_lib.fixed.reader import FixedReader
+    from ocr_lib.net.reader import Reader
+    from ocr_lib.quant.quantizer import Quantizer
+
+    quantizer = Quantizer(checkpoint, "calib", bits, choice=choice, max_drop=max_drop)
+    where = samples, checkpoint.recipe, checkpoint.preparation
+    calibration = load_samples(*where, "validation", num_calib)
+    compared = load_samples(*where, "test", num_test)
+    for images, widths in zip(*(batches(part, _BATCH_SIZE) for part in (calibration.images, calibration.widths))):
+        quantizer.model.probabilities(images, widths)
+    network = quantizer.quantized()
+    comparison = compare(FixedReader(*network), Reader(checkpoint), *compared)
+    accept_loss(comparison, max_drop)
+    return network, comparison
 
 
 def measure(

@@ -153,10 +153,18 @@ class TestExport:
         assert page.read_bytes() == before
         assert run_export(quantized, "--format=web", "--out", page, "--overwrite")[0] == 0
 
-    def test_a_page_of_what_is_in_floating_point(self, prefix, run_export, tmp_path):
-        told = "quantize it by lstm_ocr_quantize.py --engine fixed"
-        refused(run_export(prefix, "--format=web", "--out", tmp_path / "page.html"), told)
-        assert not (tmp_path / "page.html").exists()
+    @pytest.mark.parametrize("form", ["c", "web"])
+    def test_what_is_in_floating_point_is_calibrated(self, prefix, run_export, tmp_path, form):
+        code, output, errors = run_export(prefix, f"--format={form}", "--out", tmp_path / "made")
+        assert (code, errors) == (0, [])
+        assert "whole numbers of 8 bits: 5 of 5 images read the same" in output
+        code, output, _ = run_export(prefix, f"--format={form}", "--out", tmp_path / "other", "--json")
+        assert (code, json.loads(output)["same_texts"]) == (0, 5)
+
+    def test_what_reads_much_worse_is_not_written(self, prefix, run_export, tmp_path, monkeypatch):
+        monkeypatch.setattr("ocr_lib.fixed.calibrate.best_exponent", lambda *_: 4)
+        refused(run_export(prefix, "--format=web", "--out", tmp_path / "page.html"), "nothing was written")
+        assert not list(tmp_path.iterdir())
 
     def test_a_folder_that_is_there(self, quantized, run_export, tmp_path):
         folder = tmp_path / "c"
@@ -196,7 +204,8 @@ class TestExport:
     @pytest.mark.parametrize(
         "arguments, message",
         [
-            (["--format=c"], "the network is in floating point, in part at least"),
+            (["--format=c", "--num-calib=0"], "0 samples are too few"),
+            (["--format=web", "--samples=nowhere"], "nowhere"),
             (["--format=hls"], "an HLS header takes network.bidirectional=true"),
             (["--format=c", "--int8"], "--int8 goes with --format onnx"),
             (["--format=c", "--pe=2"], "--pe goes with --format hls"),
