@@ -26,8 +26,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser = make_parser(
         "Turn a checkpoint into an ONNX file, in floating point or in 8 bits, that lstm_ocr_infer.py --model and "
         "ocr_lib.load read without MXNet; into a reader in C or a page for browsers, which compute in whole numbers; "
-        "or, if it is in whole numbers, into a header for an FPGA. What reads samples much worse than the checkpoint is "
-        "not written."
+        "or, if it is in whole numbers, into a header for an FPGA. What reads samples much worse than the checkpoint "
+        "is not written."
     )
     add_checkpoint(parser)
     parser.add_argument(
