@@ -6,7 +6,7 @@ brackets, are those that are seen. Marks stay behind the letters that they are o
 
 import unicodedata
 from functools import lru_cache
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from ocr_lib.errors import OCRError
 
@@ -37,6 +37,40 @@ def mirror_images(characters: str) -> str:
     """Return what characters look like from right to left, of those that have a mirror image."""
     mirrored = _bidi()[1]
     return "".join(mirrored[character] for character in characters if character in mirrored)
+
+
+class BidiFacts(NamedTuple):
+    """What the algorithm knows of some characters.
+
+    Attributes
+    ----------
+    types : dict of str to str
+        Each one's bidirectional class.
+    mirrors : dict of str to str
+        What those look like from right to left that have a mirror image.
+    letters, opening, closing : str
+        Those that are written from right to left, and brackets.
+    """
+
+    types: Dict[str, str]
+    mirrors: Dict[str, str]
+    letters: str
+    opening: str
+    closing: str
+
+
+def facts_of(characters: str) -> BidiFacts:
+    """Return what the algorithm knows of characters, for programs in other languages."""
+    mirrored = _bidi()[1]
+    types = {each: unicodedata.bidirectional(each) for each in characters}
+    letters = "".join(filter(has_right_to_left, characters))
+    opening, closing = (
+        "".join(each for each in characters if each in mirrored and unicodedata.category(each) == category)
+        for category in ("Ps", "Pe")
+    )
+    return BidiFacts(
+        types, {each: mirrored[each] for each in characters if each in mirrored}, letters, opening, closing
+    )
 
 
 @lru_cache(_REMEMBERED)

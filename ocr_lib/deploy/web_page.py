@@ -16,6 +16,7 @@ import numpy as np
 
 from ocr_lib.deploy.c_model import CModel
 from ocr_lib.deploy.c_source import macros_of
+from ocr_lib.direction import facts_of
 from ocr_lib.errors import OCRError
 from ocr_lib.fixed.network import IntegerNetwork
 from ocr_lib.geometry import least_size
@@ -24,7 +25,7 @@ from ocr_lib.recipe.recipe import Recipe
 
 _ENGINE = Path(__file__).with_name("web")
 _PAGE = Path(__file__).parents[1] / "serve" / "page"
-_SCRIPTS = ("pixels.js", "ctc.js", "engine.js")
+_SCRIPTS = ("pixels.js", "ctc.js", "bidi.js", "engine.js")
 _POLICY = (
     "default-src 'none'; script-src 'wasm-unsafe-eval' {scripts}; style-src {style}; img-src data: blob:; "
     "connect-src data:; base-uri 'none'; form-action 'none'"
@@ -51,10 +52,8 @@ def web_page(network: IntegerNetwork, recipe: Recipe, name: str, images: Sequenc
     Raises
     ------
     OCRError
-        If texts are from right to left, the network is larger than the engine has room for, or as `model_bytes` does.
+        If the network is larger than the engine has room for, or as `model_bytes` does.
     """
-    if recipe.text.direction == "rtl":
-        raise OCRError("its texts are written from right to left, which pages can't bring into their order yet")
     model = CModel(network, recipe)
     _check_room({**macros_of(model, network, recipe, MAX_WIDTH, is_fast=False), "OCR_MODEL_BYTES": len(model.data)})
     bundle = {
@@ -63,6 +62,7 @@ def web_page(network: IntegerNetwork, recipe: Recipe, name: str, images: Sequenc
         "sum_bits": model.sum_bits,
         "model": _base64(model.data),
         "alphabet": list(recipe.text.alphabet),
+        "bidi": facts_of(recipe.text.alphabet)._asdict() if recipe.text.direction == "rtl" else None,
         "image": _wanted(recipe),
         "samples": [{"name": f"sample-{n}.png", "url": _data_url(image)} for n, image in enumerate(images, 1)],
     }
@@ -98,6 +98,7 @@ def _wanted(recipe: Recipe) -> Dict[str, Any]:
         "resize": wanted.resize,
         "invert": wanted.invert,
         "rotate": wanted.rotate,
+        "frame": wanted.frame,
     }
 
 

@@ -84,8 +84,9 @@ def calibrate(
     from ocr_lib.quant.info import quant_info, write_quant_info
 
     checkpoint = load_checkpoint(prefix, epoch)
-    options = {"num_calib": num_calib, "num_test": num_test, "max_drop": max_drop}
-    network, comparison = calibrated(checkpoint, Path(samples), bits, choice, **options)
+    network, comparison = calibrated(
+        checkpoint, Path(samples), bits, choice, num_calib=num_calib, num_test=num_test, max_drop=max_drop
+    )
     recipe, weights = network
     params = {f"arg:{name}": mx.nd.array(array) for name, array in weights.items()}
     path = write_checkpoint(out, recipe, training_symbol(recipe), params, comparison)

@@ -1,6 +1,8 @@
 """The page that reads without a server, in a real browser without a network."""
 
 import csv
+import io
+import random
 import shutil
 import subprocess
 from itertools import product
@@ -8,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ocr_lib
 from ocr_lib.cv import cv2
 from ocr_lib.deploy.web_page import web_page
+from ocr_lib.direction import logical, visual
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import decode_image
 from ocr_lib.preparation import Preparation
@@ -29,8 +33,8 @@ READ = """async (images) => {
     const files = images.map((bytes) => new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
     return engine.read(files);
 }"""
-PREPARE = """async (images) => Promise.all(images.map(async (bytes) => {
-    const pixels = await pixelsOf(new Blob([new Uint8Array(bytes)], { type: "image/png" }));
+PREPARE = """async ([images, type]) => Promise.all(images.map(async (bytes) => {
+    const pixels = await pixelsOf(new Blob([new Uint8Array(bytes)], { type }), bundle.image.frame);
     return Array.from(prepared(pixels, bundle.image).data);
 }))"""
 
@@ -122,11 +126,22 @@ SETTINGS = [
 def test_pixels_become_what_the_package_makes_of_them(open_page, settings):
     recipe = make_recipe("pooled", **settings)
     files = pictures(84)
-    prepared = open_page(recipe).evaluate(PREPARE, [list(file) for file in files])
+    prepared = open_page(recipe).evaluate(PREPARE, [[list(file) for file in files], "image/png"])
     preparation = Preparation.of(recipe)
     for n, (pixels, file) in enumerate(zip(prepared, files)):
         expected = preparation.prepare(decode_image(file))
         np.testing.assert_array_equal(pixels, expected.ravel(), err_msg=f"image {n}")
+
+
+@pytest.mark.parametrize("frame", ["first", "last"])
+def test_of_an_animation_the_same_frame_is_read(open_page, frame):
+    recipe = make_recipe("none", image__frame=frame)
+    frames = [Image.fromarray(decode_image(file)) for file in pictures(3, sizes=((36, 13),))]
+    written = io.BytesIO()
+    frames[0].save(written, "GIF", save_all=True, append_images=frames[1:])
+    (prepared,) = open_page(recipe).evaluate(PREPARE, [[list(written.getvalue())], "image/gif"])
+    image = decode_image(written.getvalue(), Preparation.of(recipe).rendition)
+    np.testing.assert_array_equal(prepared, Preparation.of(recipe).prepare(image).ravel())
 
 
 @pytest.mark.parametrize("i", range(len(CASES)))
@@ -162,6 +177,20 @@ def test_alternatives_are_the_most_probable_texts(open_page):
     best = sorted(zip(likelihoods.tolist(), labels), reverse=True)[:6]
     assert [tuple(each["label"]) for each in found] == [label for _, label in best]
     np.testing.assert_allclose([each["likelihood"] for each in found], [each for each, _ in best])
+
+
+def test_text_from_right_to_left_is_brought_into_its_order(open_page):
+    alphabet = "אבגשלםמבכ" + "ابتجدس١٢٣" + "abX 0123456789.,:%+-()[]«»!/\u0301\u05b8\u200f\u200c"
+    alphabet = "".join(dict.fromkeys(alphabet))
+    recipe = make_recipe("none", text__direction="rtl", text__alphabet=alphabet)
+    choose = random.Random(5)
+    texts = ["".join(choose.choices(alphabet, k=choose.randint(0, 14))) for _ in range(3000)]
+    page = open_page(recipe)
+    for way in (visual, logical):
+        found = page.evaluate(f"(texts) => texts.map((text) => {way.__name__}(text, bundle.bidi))", texts)
+        assert found == [way(text) for text in texts]
+    network = make_network(recipe)
+    same_readings(page, network, recipe, pictures(4))
 
 
 def test_used_from_a_disk_without_a_network(open_page, tmp_path):
@@ -201,7 +230,6 @@ def test_nothing_in_a_name_or_an_alphabet_is_taken_for_code(open_page):
 @pytest.mark.parametrize(
     "recipe, message",
     [
-        (make_recipe(text__direction="rtl", text__alphabet="אב"), "right to left"),
         (make_recipe(image__height=300), "too large for the page: OCR_MAX_HEIGHT is 300"),
         (make_recipe("one", network__layers=9, network__bidirectional=True), "OCR_DIRECTIONS is 18"),
     ],

@@ -49,7 +49,7 @@ function check(reader, error) {
 }
 
 async function reading(reader, file) {
-  const pixels = await pixelsOf(file);
+  const pixels = await pixelsOf(file, bundle.image.frame);
   const image = prepared(pixels, bundle.image);
   const steps = logits(reader, image).map(logSoftmax);
   const label = bestPath(steps);
@@ -70,7 +70,8 @@ async function reading(reader, file) {
 }
 
 function textOf(label) {
-  return label.map((index) => bundle.alphabet[index - 1]).join("").normalize("NFC");
+  const standing = label.map((index) => bundle.alphabet[index - 1]).join("");
+  return (bundle.bidi ? logical(standing, bundle.bidi) : standing).normalize("NFC");
 }
 
 // Returns the logits of a prepared image, an array for each time step.

@@ -7,21 +7,34 @@ const CLEARLY_FEWER = 0.4; // of all pixels
 const MIDDLE = 128;
 const BARELY_VISIBLE = 32; // grey levels below white
 const MOST_PIXELS = 50_000_000;
+const ANIMATED = ["image/gif", "image/webp"];
 
 // Returns the pixels (RGBA) of an image file, turned as its EXIF data asks; throws a message if there are none.
-async function pixelsOf(file) {
-  let bitmap;
+async function pixelsOf(file, frame) {
+  let picture;
   try {
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    picture = await pictureOf(file, frame);
   } catch {
     throw new Error("no image that this browser can read, or a damaged one");
   }
-  const { width, height } = bitmap;
+  const [width, height] = [picture.displayWidth ?? picture.width, picture.displayHeight ?? picture.height];
   if (width * height > MOST_PIXELS) throw new Error(`the image is larger than ${MOST_PIXELS.toLocaleString("en")} pixels`);
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
+  context.drawImage(picture, 0, 0);
+  picture.close();
   return context.getImageData(0, 0, width, height);
+}
+
+// Returns what a canvas can draw: of an animation the last frame if it is wanted and the browser can tell frames apart.
+async function pictureOf(file, frame) {
+  const colorSpaceConversion = "none";
+  if (frame === "last" && ANIMATED.includes(file.type) && "ImageDecoder" in self) {
+    const decoder = new ImageDecoder({ data: await file.arrayBuffer(), type: file.type, colorSpaceConversion });
+    await Promise.all([decoder.completed, decoder.tracks.ready]);
+    const { frameCount } = decoder.tracks.selectedTrack;
+    if (frameCount > 1) return (await decoder.decode({ frameIndex: frameCount - 1 })).image;
+  }
+  return createImageBitmap(file, { colorSpaceConversion, premultiplyAlpha: "none" });
 }
 
 // Brings pixels to the size and the polarity that the network reads.
