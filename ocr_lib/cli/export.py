@@ -73,7 +73,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _tell(as_json: bool, written: Written, ways: str) -> int:
-    path, size, before = written.path, written.model_bytes, written.source.stat().st_size
+    path, size, before = written.path, written.num_bytes, written.source.stat().st_size
     memory = written.memory._asdict() if written.memory else {}
     compared = asdict(written.comparison) if written.comparison else {}
     if as_json:

@@ -29,8 +29,8 @@ class Written(NamedTuple):
     Attributes
     ----------
     path : pathlib.Path
-    model_bytes : int
-        Of the network.
+    num_bytes : int
+        Of the network; of a page, or a header, as a whole.
     source : pathlib.Path
         The checkpoint's parameters.
     memory : Memory, optional
@@ -40,7 +40,7 @@ class Written(NamedTuple):
     """
 
     path: Path
-    model_bytes: int
+    num_bytes: int
     source: Path
     memory: Optional["Memory"] = None
     comparison: Optional[Comparison] = None
