@@ -11,6 +11,7 @@ import numpy as np
 
 from ocr_lib.deploy.predictor import Predictor
 from ocr_lib.errors import OCRError, naming
+from ocr_lib.heap import give_back_freed
 from ocr_lib.zoo.models import FOLDER, model_path
 
 _log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class Models:
                 continue
             self._models[name] = model
             _log.info("the model %s was renewed: SHA-256 %s", name, model.sha256)
+            give_back_freed()  # of the old one, or of that before, if it is being read with
 
     def _load(self, name: str) -> Model:
         path = self._paths[name]

@@ -1,7 +1,5 @@
 """Parts of batches, put through a network by one thread: the work of the processes of a `Crew`."""
 
-import contextlib
-import ctypes
 import os
 from typing import List, NamedTuple, Optional, Union
 
@@ -9,6 +7,7 @@ import numpy as np
 
 from ocr_lib.feed.source import Batch
 from ocr_lib.geometry import shrunk
+from ocr_lib.heap import give_back_freed
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recognize.decode import best_path, blank_share
 from ocr_lib.training.layout import Layout
@@ -130,7 +129,7 @@ class PartNetwork:
             self._transfer.store(task.row)
         self._tasks_done += 1
         if self._has_shapes and self._tasks_done % _TASKS_TILL_RELEASE == 0:
-            _release_freed_memory()
+            give_back_freed()
         return self._figures(task.batch)
 
     def _figures(self, batch: Batch) -> Figures:
@@ -140,9 +139,3 @@ class PartNetwork:
         steps = shrunk(batch.widths, self._recipe.network.shrinkage(0))
         blanks = len(texts) * blank_share(probabilities, steps)
         return Figures(texts, float(np.sum(costs, dtype=np.float64)), float(blanks))
-
-
-def _release_freed_memory() -> None:
-    """Give freed memory back: the gaps that layers of many shapes leave would grow by megabytes a shape."""
-    with contextlib.suppress(AttributeError):  # it is a function of GNU's C library
-        ctypes.CDLL(None).malloc_trim(0)
