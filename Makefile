@@ -18,11 +18,11 @@ export COVERAGE_FILE := $(CURDIR)/.coverage
 # Without MXNet, from 3.13 on, much of the code is not reached.
 COVERAGE := .venv/bin/python -c 'import sys; print("--cov" * ((3, 9) <= sys.version_info < (3, 13)))'
 
-# Two workers more than there are cores, with one thread each: many tests wait for what they start. `loadfile`: what tests
+# A worker more than there are cores, with one thread each: many tests wait for what they start. `loadfile`: what tests
 # of a file share is made once. Without kept bytecode each of the many commands that the tests start would compile the
 # package anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 \
-    .venv/bin/python -m pytest -n $$(($$(nproc) + 2)) --maxprocesses=8 --dist=loadfile
+    .venv/bin/python -m pytest -n $$(($$(nproc) + 1)) --maxprocesses=8 --dist=loadfile
 
 # The first that can run MXNet 1.9.1 is taken; `make install PYTHON=/path/to/python` names another. One that is too new for
 # MXNet gets all that needs none.

@@ -1,5 +1,6 @@
 """What several test modules share."""
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -47,6 +48,15 @@ def pytest_collection_modifyitems(items):
 def _ctrl_c_works():
     # Shells start background jobs with SIGINT ignored, and so would be all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logs_go_nowhere_else_afterwards():
+    # Commands that tests run in their own process log to the standard error that the test had.
+    yield
+    logger = logging.getLogger("ocr_lib")
+    logger.handlers, logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
