@@ -333,8 +333,7 @@ def soak(files: List[bytes], minutes: int) -> List[Row]:
         path = Path(folder, "model.onnx")
         models = [model_path(name).read_bytes() for name in (os.environ[MODEL], "captcha-digits")]
         write_atomic(path, models[0])
-        command = [*ours(port), f"--model=changing={path}"]
-        with service(command, port, "/healthz") as pid:
+        with service(ours(port, f"--model=changing={path}"), port, "/healthz") as pid:
             asked = "/v1/read?model=changing"
             rate = SOAKED * max(ask(port, asked, files, 5).rate for _ in range(3))
             loads, memory, swaps, digest = [], [], 0, _digest_of(port, "changing")

@@ -59,6 +59,14 @@ def _logs_go_nowhere_else_afterwards():
     logger.setLevel(logging.NOTSET)
 
 
+@pytest.fixture(scope="module")  # and no longer: where it runs, no other event loop may
+def browser():
+    from tests.chromium import browsing
+
+    with browsing() as browser:
+        yield browser
+
+
 @pytest.fixture(scope="session")
 def font_dir():
     return FONT_DIR

@@ -22,7 +22,7 @@ from ocr_lib.preparation import Preparation
 from ocr_lib.recipe.settings import override
 from ocr_lib.recognize.ctc import log_likelihood
 from ocr_lib.recognize.reading import readings
-from tests.chromium import browsing, drop, needs_chromium, opening, serious_faults
+from tests.chromium import drop, needs_chromium, opening, serious_faults
 from tests.deploy.c_programs import CASES, make_network, make_recipe, needs_wide_sums
 
 pytestmark = needs_chromium
@@ -37,12 +37,6 @@ PREPARE = """async ([images, type]) => Promise.all(images.map(async (bytes) => {
     const pixels = await pixelsOf(new Blob([new Uint8Array(bytes)], { type }), bundle.image.frame);
     return Array.from(prepared(pixels, bundle.image).data);
 }))"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture

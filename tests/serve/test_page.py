@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from ocr_lib import Predictor
-from tests.chromium import DROP, browsing, drop, needs_chromium, opening, playwright, serious_faults
+from tests.chromium import DROP, drop, needs_chromium, opening, playwright, serious_faults
 from tests.serve.running import MODEL, OTHER, captcha_files, running
 
 pytestmark = needs_chromium
@@ -19,12 +19,6 @@ FILES = captcha_files(3)
 def service():
     with running(f"--model={MODEL}", f"--model={OTHER}", "--workers=1") as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture
