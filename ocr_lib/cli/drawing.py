@@ -3,11 +3,12 @@
 import argparse
 import secrets
 from pathlib import Path
-from typing import Tuple
+from typing import List, Tuple
 
 from ocr_lib.cli.command import add_overwrite, num_proc
 from ocr_lib.errors import OCRError
 from ocr_lib.jobs.drawn_set import FORMATS
+from ocr_lib.recipe.settings import parse_setting
 
 
 def add_places(parser: argparse.ArgumentParser, example: str) -> None:
@@ -28,6 +29,28 @@ def add_data_set(parser: argparse.ArgumentParser) -> None:
         "--num_proc", type=num_proc, default="auto", help="worker processes that write a data set, or as many as pay"
     )
     add_overwrite(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add --set, for parts of the recipe that are drawn by, as in `example`."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help=f"change more of the recipe, as in {example}"
+    )
+
+
+def chosen_settings(args: argparse.Namespace, *parts: str) -> List[Tuple[str, str]]:
+    """Return what --set changes in some parts of the recipe.
+
+    Raises
+    ------
+    OCRError
+        If it is another part.
+    """
+    settings = [parse_setting(text) for text in args.set]
+    for key, _ in settings:
+        if key.partition(".")[0] not in parts:
+            raise OCRError(f"--set {key}: only {' and '.join(parts)} count{'s' * (len(parts) == 1)} here")
+    return settings
 
 
 def check_places(args: argparse.Namespace, kind: str) -> None:

@@ -2,14 +2,23 @@
 
 import argparse
 from functools import partial
-from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple
+from typing import Any, Final, List, Literal, Optional, Sequence, Tuple
 
 import msgspec
 import numpy as np
 
 from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import make_parser, run_command
-from ocr_lib.cli.drawing import add_data_set, add_places, check_options, check_places, chosen_seed, length_span
+from ocr_lib.cli.drawing import (
+    add_data_set,
+    add_places,
+    add_settings,
+    check_options,
+    check_places,
+    chosen_seed,
+    chosen_settings,
+    length_span,
+)
 from ocr_lib.cli.signature import is_signed, signed
 from ocr_lib.draw.fonts import Font, find_fonts
 from ocr_lib.errors import OCRError
@@ -19,10 +28,12 @@ from ocr_lib.files import check_free, sha256, write_atomic
 from ocr_lib.jobs.drawn_set import LABELS, DrawnSet, encode_image
 from ocr_lib.recipe.captcha import RENDERERS, CaptchaRecipe
 from ocr_lib.recipe.part import Seed
+from ocr_lib.recipe.recipe import Recipe
+from ocr_lib.recipe.settings import override
 from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.sets.alphabets import find_alphabet
 
-FORMAT = 3
+FORMAT: Final = 3
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +90,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         help=f"that texts are made of: {', '.join(SETS)}, a text file with the characters, or these themselves",
     )
     parser.add_argument("--renderer", choices=RENDERERS, default="fast", help="ours, compiled, or the captcha package")
+    add_settings(parser, "captcha.font_sizes=[30,40]")
     add_data_set(parser)
     return run_command(parser, _generate, argv)
 
@@ -88,15 +100,9 @@ def _generate(args: argparse.Namespace) -> int:
     if args.num is not None and (args.out is not None or not args.num):
         raise OCRError("--num is the text of the one captcha that goes to OUTPUT")
     check_options(args)
-    alphabet = find_alphabet(args.alphabet)
-    text = {"alphabet": alphabet, "min_length": args.digits[0], "max_length": args.digits[1]}
-    captcha = {"width": args.width, "height": args.height, "renderer": args.renderer}
-    tree: Dict[str, Any] = {"format": FORMAT, "seed": chosen_seed(args), "text": text, "captcha": captcha, "fonts": []}
-    try:
-        settings = msgspec.convert(tree, Settings)
-    except msgspec.ValidationError as error:
-        raise OCRError(f"the captchas can't be like this: {error}") from error
-    fonts = find_fonts(args.font_path, args.num or alphabet, settings.captcha.font_sizes)
+    recipe = _recipe(args)
+    fonts = find_fonts(args.font_path, args.num or recipe.text.alphabet, recipe.captcha.font_sizes)
+    settings = Settings(FORMAT, recipe.seed, recipe.text, recipe.captcha, [])
     if args.out is None:
         check_free(args.output, args.overwrite or is_signed(args.output))
         return _write_one(args, settings, fonts)
@@ -106,6 +112,21 @@ def _generate(args: argparse.Namespace) -> int:
     drawn = DrawnSet(args.out, args.count, "captcha", settings, make_artist, renderer_modules(settings.captcha))
     print(drawn.write(args.format, args.num_proc, args.quiet))
     return 0
+
+
+def _recipe(args: argparse.Namespace) -> Recipe:
+    least, most = args.digits
+    settings: List[Tuple[str, Any]] = [
+        ("seed", chosen_seed(args)),
+        ("image.width", None),
+        ("text.alphabet", find_alphabet(args.alphabet)),
+        ("text.min_length", least),
+        ("text.max_length", most),
+        ("captcha.width", args.width),
+        ("captcha.height", args.height),
+        ("captcha.renderer", args.renderer),
+    ]
+    return override(Recipe(), settings + chosen_settings(args, "captcha"))
 
 
 def _write_one(args: argparse.Namespace, settings: Settings, fonts: List[Font]) -> int:

@@ -10,7 +10,16 @@ import numpy as np
 
 from ocr_lib.alphabet import SETS
 from ocr_lib.cli.command import make_parser, run_command
-from ocr_lib.cli.drawing import add_data_set, add_places, check_options, check_places, chosen_seed, length_span
+from ocr_lib.cli.drawing import (
+    add_data_set,
+    add_places,
+    add_settings,
+    check_options,
+    check_places,
+    chosen_seed,
+    chosen_settings,
+    length_span,
+)
 from ocr_lib.draw.text.coverage import Coverage
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.corpora import find_source
@@ -21,7 +30,7 @@ from ocr_lib.jobs.drawn_set import LABELS, DrawnSet, encode_image
 from ocr_lib.recipe.part import Seed
 from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.rendering import STYLES, RenderingRecipe
-from ocr_lib.recipe.settings import override, parse_setting
+from ocr_lib.recipe.settings import override
 from ocr_lib.recipe.text import TextRecipe
 from ocr_lib.sets.alphabets import find_alphabet
 
@@ -76,13 +85,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--style", choices=sorted(STYLES), default="plain", help="of the images")
     parser.add_argument("--height", type=int, default=RenderingRecipe().height, help="of the images, in pixels")
     parser.add_argument("--colour", action="store_true", help="write images in colour, not in grey")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change more of text and rendering, as in rendering.letters.slant=0.3 or text.casing=0.5",
-    )
+    add_settings(parser, "rendering.letters.slant=0.3 or text.casing=0.5")
     add_data_set(parser)
     return run_command(parser, _generate, argv)
 
@@ -120,11 +123,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     alphabet = args.text if args.text is not None else args.alphabet and find_alphabet(args.alphabet)
     if alphabet:
         settings.append(("text.alphabet", "".join(dict.fromkeys(alphabet))))
-    for key, value in map(parse_setting, args.set):
-        if not key.startswith(("text.", "rendering.")):
-            raise OCRError(f"--set {key}: only text and rendering count here")
-        settings.append((key, value))
-    return override(Recipe(), settings)
+    return override(Recipe(), settings + chosen_settings(args, "text", "rendering"))
 
 
 def _write_one(args: argparse.Namespace, plan: TextPlan) -> int:

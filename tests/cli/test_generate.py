@@ -79,6 +79,15 @@ def test_size_text_length_and_alphabet(font, tmp_path, capsys):
     assert read_image(tmp_path / "a.png").shape == (40, 100)
 
 
+def test_settings_change_how_captchas_are_drawn(font, tmp_path):
+    ink = []
+    for size in 14, 56:
+        settings = ["--set", f"captcha.font_sizes=[{size}]", "--set", "captcha.fg_color=[99,99,99,255]"]
+        assert run(font, tmp_path / f"{size}.png", "--num", "0000", "--seed", 1, *settings) == 0
+        ink.append(np.count_nonzero(read_image(tmp_path / f"{size}.png") < 180))
+    assert ink[1] > 3 * ink[0] > 0
+
+
 @pytest.mark.parametrize("name", ["sample.jpg", "sample.jpeg", "S.PNG"])
 def test_a_captcha_of_ours_is_replaced_by_the_next(font, tmp_path, name):
     output = tmp_path / name
@@ -166,6 +175,10 @@ BAD = [
     (["FONT", "--out", "DIR", "--count", 3, "--num_proc", 0], "--num_proc must be at least 1, not 0"),
     (["FONT", "--out", "DIR", "--count", 3, "--num_proc", "all"], "'all' is neither a number nor auto"),
     (["FONT", "--out", "DIR", "--count", 3, "--overwrite"], "--overwrite goes with OUTPUT: a data set is continued"),
+    (["FONT", "OUT.png", "--set", "captcha.font_sizes=[]"], "font_sizes is empty"),
+    (["FONT", "OUT.png", "--set", "captcha.font_size=[30]"], "captcha.font_size: no such key in a recipe"),
+    (["FONT", "OUT.png", "--set", "captcha.width"], "expected key=value"),
+    (["FONT", "OUT.png", "--set", "network.hidden=64"], "--set network.hidden: only captcha counts here"),
     (["FONT", "OUT.png", "--renderer", "quick"], "--renderer: invalid choice: 'quick'"),
     (["FONT", "OUT.png", "--format", "rec"], "--format rec goes with --count and --out"),
     (["FONT", "--out", "DIR", "--count", 3, "--format", "gif"], "--format: invalid choice: 'gif'"),
