@@ -27,6 +27,7 @@ from zoo_texts import measure_texts, take_all_fonts, take_texts, unpack
 import ocr_lib
 from ocr_lib.files import write_atomic
 from ocr_lib.images.decode import decode_image
+from ocr_lib.jobs.drawn_set import LABELS
 from ocr_lib.recognize.metrics import evaluate
 from ocr_lib.zoo.models import FOLDER, SUFFIX
 from ocr_lib.zoo.recipes import model_recipe
@@ -49,17 +50,22 @@ def take_fonts(packages: Dict[str, List[str]], to: Path) -> List[Path]:
 
 
 def train_on_drawn(
-    prefix: Path, recipe: "ocr_lib.Recipe", card: Dict[str, Any], fonts: Path, cpus: Optional[int]
+    prefix: Path, recipe: "ocr_lib.Recipe", drawn: Dict[str, Any], fonts: Path, cpus: Optional[int]
 ) -> None:
-    """Train on captchas that are drawn once, to be changed by augmentation, from another model on."""
-    drawn, text = card["drawn"], recipe.text
+    """Train on captchas of some styles that are drawn once, to be changed by augmentation."""
+    text = recipe.text
+    texts = [f"--alphabet={text.alphabet}", f"--digits={text.min_length}-{text.max_length}"]
     with tempfile.TemporaryDirectory() as folder:
-        images = Path(folder, "drawn")
-        options = [f"--count={drawn['count']}", f"--seed={drawn['seed']}", f"--out={images}", "--format=rec"]
-        options += [f"--alphabet={text.alphabet}", f"--digits={text.min_length}-{text.max_length}"]
-        subprocess.run([sys.executable, str(ROOT / "captcha_generator.py"), str(fonts), *options], check=True)
-        begun = {"pretrained": card["begins_with"], "held_out": drawn["held_out"], "cpus": cpus}
-        ocr_lib.train(prefix, recipe, train_data=images, **begun)
+        lines: List[str] = []
+        for number, style in enumerate(drawn["styles"]):
+            images = Path(folder, str(number))
+            options = [f"--count={drawn['count']}", f"--seed={drawn['seed'] + number}", f"--out={images}"]
+            options += [f"--set=captcha.{key}={json.dumps(value)}" for key, value in style.items()]
+            command = [sys.executable, str(ROOT / "captcha_generator.py"), str(fonts)]
+            subprocess.run([*command, *texts, *options], check=True)
+            lines += [f"{number}/{line}\n" for line in (images / LABELS).read_text().splitlines()]
+        Path(folder, LABELS).write_text("".join(lines))
+        ocr_lib.train(prefix, recipe, train_data=folder, held_out=drawn["held_out"], cpus=cpus)
 
 
 def measure(reader: "ocr_lib.Predictor", recipe: "ocr_lib.Recipe", fonts: List[Path]) -> Dict[str, Any]:
@@ -143,8 +149,8 @@ def make_reader_of_captchas(
     held_out += sorted(Path(captcha.__file__).parent.rglob("*.ttf"))
     if not checkpoint:
         began = time.monotonic()
-        if "begins_with" in card:
-            train_on_drawn(prefix, recipe, card, seen, cpus)
+        if "drawn" in card:
+            train_on_drawn(prefix, recipe, card["drawn"], seen, cpus)
         else:
             ocr_lib.train(prefix, recipe, seen, cpus=cpus)
         card["training_seconds"] = round(time.monotonic() - began)

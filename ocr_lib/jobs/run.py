@@ -1,9 +1,10 @@
 """Carrying out a training run, once it is clear what it begins with and what it is trained on."""
 
+import contextlib
 import hashlib
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from ocr_lib.training.start import Start
 
 if TYPE_CHECKING:
     from ocr_lib.training.crew import Crew
-    from ocr_lib.training.trainer import Trainer
+    from ocr_lib.training.log import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def run(plan: Plan, start: Start, options: RunOptions, exchange: Exchange) -> Tr
     with plan.start_workers(options.num_proc) as pool, _crew(recipe, parts, options) as crew:
         from ocr_lib.feed.streams import training_parts, validation_batches
         from ocr_lib.training.store import Store
-        from ocr_lib.training.trainer import Feed, Trainer
+        from ocr_lib.training.trainer import Feed, Limits, Trainer
 
         store = Store(start.prefix, start.manifest)
         progress = store.progress() or Progress(plan.fonts, data=plan.data)
@@ -100,9 +101,10 @@ def run(plan: Plan, start: Start, options: RunOptions, exchange: Exchange) -> Tr
             trainer.try_out()
             logger.info("Dry run: all is ready for %d epochs; nothing was written", recipe.training.epochs)
             return Trained(store.best())
-        if start.prefix != options.prefix:
-            store.branch(options.prefix)
-        stopped = _train(trainer, progress, options, share)
+        with _log(progress, options, share) as log:
+            if start.prefix != options.prefix:
+                store.branch(options.prefix)
+            stopped = trainer.run(log, Limits(options.target_accuracy, options.deadline))
     if options.export_on_end and share.rank == 0 and not stopped:
         _export_best(options.prefix, validation)
     return Trained(store.best(), stopped)
@@ -124,15 +126,16 @@ def _crew(recipe: Recipe, parts: int, options: RunOptions) -> "Crew":
     return Crew(recipe, min(processes, parts))
 
 
-def _train(trainer: "Trainer", progress: Progress, options: RunOptions, share: Share) -> Optional[str]:
+@contextlib.contextmanager
+def _log(progress: Progress, options: RunOptions, share: Share) -> Iterator["Listener"]:
+    """Open the log, which the first machine alone writes."""
     from ocr_lib.training.log import Listener, TrainingLog
-    from ocr_lib.training.trainer import Limits
 
     log = Listener()
     if share.rank == 0:
         log = TrainingLog(options.log_dir, progress.updates, options.quiet, fresh=options.is_new)
     try:
-        return trainer.run(log, Limits(options.target_accuracy, options.deadline))
+        yield log
     finally:
         log.close(progress.history)
 

@@ -14,6 +14,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.files import atomic_path, write_atomic
+from ocr_lib.training.claim import claimed
 from ocr_lib.training.events import EventFile
 from ocr_lib.training.progress import Epoch
 from ocr_lib.training.validation import Validation
@@ -69,21 +70,26 @@ class TrainingLog(Listener):
     Raises
     ------
     OCRError
-        If there can be no such files.
+        If there can be no such files, or another run is writing them.
     """
 
     def __init__(self, directory: Path, updates: int = 0, quiet: bool = False, fresh: bool = False) -> None:
         self._directory = directory
         self._is_complete = True
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._events = EventFile(directory, updates)
-            self._file = _LogFile(directory / "train.log", fresh, self._warn)
-        except OSError as error:
-            message = f"{directory}: no logs can be written there ({error.strerror}): --log-dir names another folder"
-            raise OCRError(message) from error
-        self._while_open = contextlib.ExitStack()
-        self._while_open.enter_context(_heard_by(self._file))
+        with contextlib.ExitStack() as stack:
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(claimed(directory))
+                self._events = EventFile(directory, updates)
+                file = _LogFile(directory / "train.log", fresh, self._warn)
+            except OSError as error:
+                message = (
+                    f"{directory}: no logs can be written there ({error.strerror}): --log-dir names another folder"
+                )
+                raise OCRError(message) from error
+            stack.callback(file.close)
+            stack.enter_context(_heard_by(file))
+            self._while_open = stack.pop_all()
         self._show_bar = sys.stderr.isatty() and not quiet
         self._bar: Optional[tqdm[None]] = None
         self._while_bar_shows = contextlib.ExitStack()
@@ -164,7 +170,6 @@ class TrainingLog(Listener):
         with self._going_on(), naming(self._events.path):
             self._events.close()
         self._while_open.close()
-        self._file.close()
 
     @contextlib.contextmanager
     def _going_on(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ from ocr_lib.net.checkpoint import load_checkpoint
 from ocr_lib.net.manifest import read_manifest
 from tests.integration.runs import EPOCHS, begun, command, ended, hashes, more, new, processes, resumed, run, wait_for
 from tests.toy import FONT
+from tests.train_command import refused
 from tests.unmeasured import UNMEASURED
 
 
@@ -133,16 +134,30 @@ def test_killed_workers_cost_only_time(undisturbed, tmp_path):
     assert hashes(prefix) == undisturbed
 
 
+def test_a_second_run_at_a_prefix_is_refused_while_the_first_goes_on(train, undisturbed, tmp_path):
+    prefix = tmp_path / "ocr"
+    with begun(command(prefix)) as first:
+        wait_for(first, r"Saved checkpoint .*ocr-0001\.params")
+        first.send_signal(signal.SIGSTOP)
+        before = hashes(prefix)
+        for arguments in more(prefix), new(prefix, "--overwrite"):
+            assert f"{prefix}-log: another run is writing there" in refused(train(arguments))
+        assert hashes(prefix) == before
+        first.send_signal(signal.SIGCONT)
+        assert first.wait(timeout=100) == 0
+    assert hashes(prefix) == undisturbed
+
+
 @pytest.mark.slow
 def test_a_run_is_not_overwritten_unasked(undisturbed, tmp_path):
     prefix = tmp_path / "ocr"
     short = (("training.epochs", 1),)
     assert run(command(prefix, settings=short)).returncode == 0
     before = {path.name: sha256(path) for path in tmp_path.glob("ocr*") if path.is_file()}
-    refused = run(command(prefix))
-    assert refused.returncode == 1
-    assert "--resume" in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
+    again = run(command(prefix))
+    assert again.returncode == 1
+    assert "--resume" in again.stderr
+    assert len(again.stderr.splitlines()) == 1
     assert {path.name: sha256(path) for path in tmp_path.glob("ocr*") if path.is_file()} == before
     longer = run(resumed(prefix, "--epochs", "2"))
     assert longer.returncode == 0
@@ -158,9 +173,9 @@ def test_a_run_is_not_overwritten_unasked(undisturbed, tmp_path):
 def test_other_fonts_are_refused_when_resuming(tmp_path):
     prefix = tmp_path / "ocr"
     assert run(command(prefix, settings=(("training.epochs", 1),))).returncode == 0
-    refused = run(resumed(prefix, "--epochs", "2", font=FONT.with_name("Lato-Black.ttf")))
-    assert refused.returncode == 1
-    assert "Ubuntu-M.ttf" in refused.stderr
+    again = run(resumed(prefix, "--epochs", "2", font=FONT.with_name("Lato-Black.ttf")))
+    assert again.returncode == 1
+    assert "Ubuntu-M.ttf" in again.stderr
 
 
 @pytest.mark.parametrize(
