@@ -109,7 +109,7 @@ def find_recipe(facts: Facts) -> Found:
     widths, height = _sizes(facts, preset, _HEIGHTS_OF_MODEL if is_known else _HEIGHTS)
     strides = _strides(widths, facts.lengths)
     model = MODEL if is_known and math.prod(strides) >= _STRIDE_OF_MODEL else None
-    network = model_recipe(MODEL).network if model else _with_strides(preset.network, strides)
+    network = model_recipe(MODEL).network.folded() if model else _with_strides(preset.network, strides)
     kind = "model" if model else preset.name
     batch_size, epochs = _training(preset, kind, len(facts.lengths))
     settings: Dict[str, object] = {
