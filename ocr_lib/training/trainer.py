@@ -26,7 +26,7 @@ from ocr_lib.training.optimizer import Optimizer, clipped
 from ocr_lib.training.pace import Pace, duration
 from ocr_lib.training.progress import Epoch, Progress
 from ocr_lib.training.store import Store
-from ocr_lib.training.validation import Validation, merit, validation
+from ocr_lib.training.validation import Validation, is_better, validation
 from ocr_lib.training.warm_start import Pretrained
 
 logger = logging.getLogger(__name__)
@@ -273,18 +273,19 @@ class Trainer:
         parts = list(self._crew.validate(samples, progress.updates))
         found = validation([text for batch in samples for text in batch.texts], parts, self._exchange)
         self._figures = found.figures
-        is_best = self._is_best(found)
-        progress.since_best = 0 if is_best else progress.since_best + 1
         epoch = progress.epoch - whole
         history = [e for e in progress.history if e.epoch < epoch]
         progress.history = [*history, Epoch(epoch, progress.updates, self._means.of_epoch(), found.figures)]
+        is_best = self._is_best(found)
+        progress.since_best = 0 if is_best else progress.since_best + 1
         if is_best or progress.epoch % self._recipe.training.checkpoint_epochs == 0:
             self._commit(self._figures, is_best)
         self._log.validated(found, progress.history)
 
     def _is_best(self, found: Validation) -> bool:
         best, samples = self._store.best(), self._recipe.training.validation_size
-        return best is None or merit(found.figures, samples) > merit(best.metrics, samples)
+        most = max(epoch.validation["accuracy"] for epoch in self._progress.history)
+        return best is None or is_better(found.figures, best.metrics, most, samples)
 
     def _commit(self, figures: Dict[str, float], is_best: bool) -> None:
         """Write a checkpoint, on the first machine."""

@@ -30,20 +30,26 @@ class Validation(NamedTuple):
     examples: List[Tuple[str, str]]
 
 
-def merit(figures: Dict[str, float], samples: int) -> Tuple[int, float]:
-    """Return what the best epoch has most of: exact match, and where that says no difference, a low loss.
+def is_better(figures: Dict[str, float], best: Dict[str, float], most: float, samples: int) -> bool:
+    """Tell whether an epoch is better than the best before it.
 
-    What exact match lacks counts in steps of the most that its standard error can be, ``0.5 / sqrt(samples)``: of 50
-    samples 97 % and 100 % are the same, and the loss decides; of 5,000 it does from 99.7 % on.
+    Exact match decides, and the loss among epochs that samples so few can't tell apart: those whose exact match is at
+    most its standard error below the highest (the rule of Breiman et al. 1984). The standard error is that of Agresti
+    and Coull (1998), which is not 0 where all samples are read.
 
     Parameters
     ----------
-    figures : dict
-        Of a validation.
+    figures, best : dict
+        Of the epoch's validation, and of the best's.
+    most : float
+        The highest exact match of all epochs until now.
     samples : int
-        That it had.
+        Of a validation.
     """
-    return -round((1 - figures["accuracy"]) * 2 * math.sqrt(samples)), -figures["loss"]
+    missed = ((1 - most) * samples + 2) / (samples + 4)
+    least = most - math.sqrt(missed * (1 - missed) / (samples + 4))
+    is_lower = figures["loss"] < best["loss"] or best["accuracy"] < least
+    return figures["accuracy"] >= least and is_lower
 
 
 def validation(

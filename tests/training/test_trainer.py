@@ -23,7 +23,7 @@ from ocr_lib.training.log import TrainingLog
 from ocr_lib.training.progress import Progress
 from ocr_lib.training.store import Store
 from ocr_lib.training.trainer import Feed, Limits, Trainer
-from ocr_lib.training.validation import merit
+from ocr_lib.training.validation import is_better
 from ocr_lib.training.warm_start import Pretrained
 from tests.toy import toy_batches, toy_recipe
 
@@ -191,29 +191,32 @@ def test_stops_without_progress(tmp_path, caplog):
     assert "No better validation in 2 epochs" in caplog.messages
 
 
-def test_best_is_the_most_accurate_in_steps_that_mean_something_then_the_one_with_the_lowest_loss(tmp_path):
+def test_best_is_the_one_with_the_lowest_loss_among_the_most_accurate(tmp_path):
     run = Run(tmp_path, ("training.epochs", 8))
     run()
     history = run.progress.history
-    best = max(history, key=lambda e: (*merit(e.validation, 40), -e.epoch))
-    assert read_manifest(run.prefix).find("best", run.prefix).epoch == best.epoch + 1
+    assert read_manifest(run.prefix).find("best", run.prefix).epoch == best_so_far(history)[-1]
     assert len({e.validation["accuracy"] for e in history}) > 1
 
 
 @pytest.mark.parametrize(
-    "samples, first, second, is_better",
+    "samples, first, second, expected",
     [
         (47, (46 / 47, 0.02), (1.0, 0.03), False),  # one image more says nothing
         (47, (46 / 47, 0.03), (1.0, 0.02), True),
         (47, (1.0, 0.02), (46 / 47, 0.01), True),
         (47, (40 / 47, 0.02), (1.0, 0.03), True),
+        (94, (92 / 94, 0.18), (91 / 94, 0.16), True),
+        (94, (92 / 94, 0.18), (89 / 94, 0.16), False),
         (5000, (0.97, 0.02), (0.98, 0.03), True),
         (5000, (0.98, 0.02), (0.98, 0.02), False),
+        (5000, (0.98, 0.02), (0.979, 0.01), True),
+        (5000, (0.98, 0.02), (0.977, 0.01), False),
     ],
 )
-def test_which_of_two_validations_is_better(samples, first, second, is_better):
-    figures = [{"accuracy": accuracy, "loss": loss} for accuracy, loss in (first, second)]
-    assert (merit(figures[1], samples) > merit(figures[0], samples)) == is_better
+def test_which_of_two_validations_is_better(samples, first, second, expected):
+    before, after = ({"accuracy": accuracy, "loss": loss} for accuracy, loss in (first, second))
+    assert is_better(after, before, max(first[0], second[0]), samples) == expected
 
 
 def test_the_schedule_ends_with_the_time_budget(tmp_path):
@@ -225,9 +228,13 @@ def test_the_schedule_ends_with_the_time_budget(tmp_path):
 
 
 def best_so_far(history):
-    """Return the epochs, counted from 1, whose validation was better than all before."""
-    figures = [merit(epoch.validation, 40) for epoch in history]
-    return {number + 1 for number in range(len(figures)) if all(figures[number] > other for other in figures[:number])}
+    """Return the epochs, counted from 1, whose validation was better than the best of those before."""
+    found = []
+    for number, epoch in enumerate(history, start=1):
+        most = max(e.validation["accuracy"] for e in history[:number])
+        if not found or is_better(epoch.validation, history[found[-1] - 1].validation, most, 40):
+            found.append(number)
+    return found
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 9])
