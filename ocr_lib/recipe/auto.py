@@ -22,7 +22,7 @@ _HEIGHTS = 16, math.inf  # the least and the most, in pixels
 _STEPS_A_CHARACTER = 5
 _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
 _FEW = 0.01  # labels that may lack room
-_EPOCHS = {"model": 80.0, "captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
+_EPOCHS = {"model": 55.0, "captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
 _UPDATES = 50  # of an epoch, at least, unless batches become too small
 _BATCH_SIZES = (32, 16, 8)
@@ -37,6 +37,7 @@ _MODERATE: Dict[str, object] = {
 _STRONG: Dict[str, object] = {
     "augmentation.scale": 0.2,
     "augmentation.shear": 0.3,
+    "augmentation.curves": 1,
     "augmentation.blur": 0.7,
     "augmentation.erosion": 0.2,
     "augmentation.dilation": 0.2,
@@ -51,6 +52,7 @@ _KNOWN = frozenset(string.ascii_letters + string.digits)
 _MOST_KNOWN = 0.9  # of the characters
 _HEIGHTS_OF_MODEL = 32, 50  # it knows letters of about 20 pixels
 _STRIDE_OF_MODEL = 2
+_RATE_OF_MODEL = 0.5  # times the learning rate: more undoes what it knows
 
 
 class Facts(NamedTuple):
@@ -112,6 +114,7 @@ def find_recipe(facts: Facts) -> Found:
     network = model_recipe(MODEL).network.folded() if model else _with_strides(preset.network, strides)
     kind = "model" if model else preset.name
     batch_size, epochs = _training(preset, kind, len(facts.lengths))
+    rate = preset.training.learning_rate * (_RATE_OF_MODEL if model else 1)
     settings: Dict[str, object] = {
         "name": AUTO,
         "image.rotate": 90 if is_upright else 0,
@@ -121,7 +124,7 @@ def find_recipe(facts: Facts) -> Found:
         "network": msgspec.to_builtins(network),
         "training.batch_size": batch_size,
         "training.epochs": epochs,
-        "training.learning_rate": preset.training.learning_rate * batch_size / preset.training.batch_size,
+        "training.learning_rate": rate * batch_size / preset.training.batch_size,
         **_changes(kind, height),
     }
     recipe = override(preset, settings)
@@ -137,11 +140,10 @@ def _changes(kind: str, height: int) -> Dict[str, object]:
     """Return what keeps a network from knowing few images of one size by heart."""
     if kind == "text-line":
         return {}
-    augmentation = _MODERATE
     if kind == "model":
         sizes = {"augmentation.shift": height * _STRONG_SHIFT, "augmentation.elastic": height * _STRONG_ELASTIC}
-        augmentation = {**_STRONG, **sizes}
-    return {**augmentation, "network.dropout": 0.3, "training.warmup": 1.0}
+        return {**_STRONG, **sizes, "training.warmup": 1.0}
+    return {**_MODERATE, "network.dropout": 0.3, "training.warmup": 1.0}
 
 
 def _knows(characters: str) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -120,8 +119,12 @@ class TestModel:
     def test_of_letters_and_digits(self, characters):
         begun = find_recipe(facts(900, 24, 72, 4, characters=characters))
         assert begun.model == "captcha-distorted"
-        network = model_recipe(begun.model).network.folded()
-        assert begun.recipe.network == msgspec.structs.replace(network, dropout=begun.recipe.network.dropout)
+        assert begun.recipe.network == model_recipe(begun.model).network.folded()
+
+    def test_is_trained_with_care(self):
+        known, fresh = (found(900, 50, 200, 5, characters=characters).training for characters in ("abc", "абв"))
+        assert 0 < known.learning_rate < fresh.learning_rate
+        assert known.epochs < fresh.epochs
 
     @pytest.mark.parametrize(
         "height, width, size", [(24, 72, (96, 32)), (50, 200, (200, 48)), (80, 200, (124, 48)), (360, 640, (88, 48))]
