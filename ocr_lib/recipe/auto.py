@@ -50,7 +50,7 @@ MODEL = "captcha-distorted"
 
 _KNOWN = frozenset(string.ascii_letters + string.digits)
 _MOST_KNOWN = 0.9  # of the characters
-_HEIGHTS_OF_MODEL = 32, 50  # it knows letters of about 20 pixels
+_HEIGHTS_OF_MODEL = 32, 50  # it knows letters of up to 20 pixels
 _STRIDE_OF_MODEL = 2
 _RATE_OF_MODEL = 0.5  # times the learning rate: more undoes what it knows
 

@@ -1,5 +1,6 @@
 """Data sets of image files in a folder, and of rectangles cut out of such."""
 
+import os
 from array import array
 from collections import Counter
 from pathlib import Path
@@ -71,7 +72,9 @@ class FileDataset(Dataset):
         return self._place(self._names[index], self._lines[index])
 
     def _bytes(self, index: int) -> bytes:
-        return (self._folder / path_of(self._names[index])).read_bytes()
+        # Not by pathlib: it interns the parts of each path, in a table that grows with them.
+        with open(os.path.join(self._folder, path_of(self._names[index])), "rb") as file:  # noqa: PTH118, PTH123
+            return file.read()
 
     def _place(self, name: str, line: int) -> str:
         return f"{self._listing}:{line}: {name}" if self._listing else str(self._folder / name)
