@@ -20,15 +20,14 @@ def claimed(folder: Path) -> Iterator[None]:
     OCRError
         If another run has it.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with contextlib.ExitStack() as stack:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             message = f"{folder}: another run is writing there: let it end, or give another --prefix"
             raise OCRError(message) from None
-        except OSError:
+        except OSError:  # locks are unknown there
             pass
         yield
-    finally:
-        os.close(descriptor)

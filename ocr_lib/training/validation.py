@@ -48,8 +48,7 @@ def is_better(figures: Dict[str, float], best: Dict[str, float], most: float, sa
     """
     missed = ((1 - most) * samples + 2) / (samples + 4)
     least = most - math.sqrt(missed * (1 - missed) / (samples + 4))
-    is_lower = figures["loss"] < best["loss"] or best["accuracy"] < least
-    return figures["accuracy"] >= least and is_lower
+    return figures["accuracy"] >= least and (best["accuracy"] < least or figures["loss"] < best["loss"])
 
 
 def validation(
