@@ -82,10 +82,16 @@ def _speckled(image: np.ndarray, count: float, random: np.random.Generator) -> n
 
 
 def _binary(image: np.ndarray, cut: float) -> np.ndarray:
-    """Return an image in black and white, parted at a share of the way from its darkest to its lightest grey."""
+    """Return an image in black and white, parted at a share of the way from its ink's grey to its ground's.
+
+    What is ink is found as Otsu (1979) does: the darkest and the lightest pixels may be dirt, and thin strokes are grey.
+    """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
-    binary = np.where(grey > darkest + (lightest - darkest) * cut, 255, 0)
+    bytes_ = np.clip(grey, 0, 255).astype(np.uint8)
+    _, is_light = cv2.threshold(bytes_, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    ground = cv2.mean(bytes_, is_light)[0]
+    ink = cv2.mean(bytes_, cv2.bitwise_not(is_light))[0]
+    _, binary = cv2.threshold(bytes_, ink + (ground - ink) * cut, 255, cv2.THRESH_BINARY)
     return binary if image.ndim == 2 else np.repeat(binary[..., None], 3, axis=2)
 
 

@@ -204,6 +204,11 @@ class TestCamera:
     def test_black_and_white(self):
         assert all(set(np.unique(image)) == {0, 255} for image in sample(camera=CameraRecipe(threshold=1.0)))
 
+    def test_in_black_and_white_thin_letters_beside_dirt_are_left(self):
+        dirty = CameraRecipe(threshold=1.0, speckle=10.0, blur=1.0)
+        images = sample(camera=dirty, ink=InkRecipe(contrast=60.0, thinning=0.7))
+        assert all(0.13 < (image == 0).mean() < 0.4 for image in images)
+
     def test_jpeg_leaves_its_marks(self):
         marked = sample(camera=CameraRecipe(jpeg=1.0))
         assert all(len(np.unique(a)) > len(np.unique(b)) for a, b in zip(marked, sample()))
