@@ -20,7 +20,7 @@ MODEL = "model.bin"
 MAX_WIDTH = 2048
 """In pixels, of images that the folder's programs read, where the recipe fixes no width."""
 
-_LANES = 16
+_LANES, _ROWS = 16, 8  # OCR_LANES, OCR_ROWS
 _SMALL_STEPS, _FAST_STEPS = 4, 32  # time steps that are computed at once
 _CODE_BYTES = 18_000
 _SOURCES = ("ocr_reader.h", "ocr_reader.c", "main.c", "selftest.c", "selftest.h", "Makefile", "README.md")
@@ -112,13 +112,14 @@ def macros_of(model: CModel, network: IntegerNetwork, recipe: Recipe, max_width:
     width = recipe.image.width or max_width
     directions = [direction for layer in network.layers for direction in layer]
     hidden = directions[0].linear.weights[1].shape[1]
-    working, sums, weights, constants = _up(4 * hidden) + 2 * _up(hidden), 8 * hidden, [], 0
+    gates = _up(4 * hidden, _ROWS)
+    working, sums, weights, constants = _up(4 * hidden) + 2 * _up(hidden), 2 * gates, [], 0
     steps_at_once = _FAST_STEPS if is_fast else _SMALL_STEPS
     steps, rows, channels = width, recipe.image.height, 1
     inputs = []
     for convolution, shape in zip(network.convolutions, recipe.network.convolutions):
         (weight,) = convolution.linear.weights
-        filters, stride = len(weight), _up(weight[0].size)
+        filters, stride = _up(len(weight), _ROWS), _up(weight[0].size)
         inputs.append(steps * (rows + 2 * convolution.margins[1]) * channels)
         steps, out_rows = (
             (size - lost) // pool for size, (lost, pool) in zip((steps, rows), map(shape.shrinkage, (0, 1)))
@@ -126,17 +127,17 @@ def macros_of(model: CModel, network: IntegerNetwork, recipe: Recipe, max_width:
         whole = out_rows * convolution.pool[1]
         lines = weight.shape[2] + convolution.pool[0] * steps_at_once - 1
         working = max(working, whole * weight.shape[3] * channels * lines + _LANES)
-        sums = max(sums, (whole + out_rows) * _up(filters, 4))
-        weights.append((_up(filters, 4), 4, stride))
-        constants += 3 * _up(filters, 4)
-        rows, channels = out_rows, filters
+        sums = max(sums, (whole + out_rows) * filters)
+        weights.append((filters, _ROWS, stride))
+        constants += 3 * filters
+        rows, channels = out_rows, len(weight)
     width_of_layers = hidden * (2 if len(network.layers[0]) == 2 and (not network.is_summed or model.is_doubled) else 1)
     strides = [_up(rows * channels), *[_up(width_of_layers)] * len(network.layers)]
     inputs += [steps * stride for stride in strides]
     for stride, layer in zip(strides, network.layers):
-        weights += [(4 * hidden, 4, stride), (4 * hidden, 4 * hidden, _up(hidden))] * len(layer)
+        weights += [(gates, _ROWS, stride), (gates, gates, _up(hidden))] * len(layer)
     classes = recipe.alphabet.num_classes
-    weights.append((_up(classes, 4), 4, strides[-1]))
+    weights.append((_up(classes, _ROWS), _ROWS, strides[-1]))
     pairs = max(_up(one) + _up(other) for one, other in zip(inputs, inputs[1:]))
     longest = max(len(character.encode()) for character in recipe.text.alphabet)
     return {
@@ -150,7 +151,7 @@ def macros_of(model: CModel, network: IntegerNetwork, recipe: Recipe, max_width:
         "OCR_TABLE": len(directions[0].tables.tanh),
         "OCR_WEIGHTS": sum(n * s for n, _, s in weights) if is_fast else max(n * s for _, n, s in weights),
         "OCR_NUMBERS": _up(working) + pairs,
-        "OCR_SUMS": max(sums, (min(steps, steps_at_once) + 1) * 4 * hidden, _up(classes, 4)),
+        "OCR_SUMS": max(sums, (min(steps, steps_at_once) + 1) * gates, _up(classes, _ROWS)),
         "OCR_CONSTANTS": constants + len(directions) * 4 * hidden + classes,
     }
 

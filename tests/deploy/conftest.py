@@ -36,10 +36,12 @@ def can_sanitize(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def c_readers(c_folder, can_sanitize):
-    """Return programs: with 64 bits and room for all; with 32; and with so little that parts go one after another."""
-    flags = ["-O1", *(SANITIZE if can_sanitize else [])]
+    """Return programs: with 64 bits and room for all; with 32, for this processor and for any; and with so little room
+    that parts go one after another."""
+    checks = SANITIZE if can_sanitize else []
     return {
         "roomy": build(c_folder, "roomy", {**ROOMY, "SUM_BITS": 64}, "-O1"),
-        "fast": build(c_folder, "fast", {**ROOMY, "SUM_BITS": 32}, "-O3", "-march=native"),
-        "tight": build(c_folder, "tight", {**TIGHT, "SUM_BITS": 64}, *flags),
+        "fast": build(c_folder, "fast", {**ROOMY, "SUM_BITS": 32}, "-O3", "-march=native", *checks),
+        "portable": build(c_folder, "portable", {**ROOMY, "SUM_BITS": 32}, "-O1"),
+        "tight": build(c_folder, "tight", {**TIGHT, "SUM_BITS": 64}, "-O1", *checks),
     }

@@ -9,6 +9,15 @@
 #include <limits.h>
 #include <string.h>
 
+#if defined __GNUC__ && defined __AVX2__ && OCR_SUM_BITS == 32
+#include <immintrin.h>
+#define HAS_AVX2 1
+#define SIDE_BY_SIDE OCR_ROWS
+#else
+#define HAS_AVX2 0
+#define SIDE_BY_SIDE 1u
+#endif
+
 /* C99 leaves open what negative numbers become when shifted to the right; every compiler of note does this. */
 typedef char ocr_int_is_wide[INT_MAX >= INT32_MAX ? 1 : -1];
 typedef char ocr_right_shifts_round_down[(-3 >> 1) == -2 && ((ocr_sum)-3 >> 1) == -2 ? 1 : -1];
@@ -66,16 +75,21 @@ static int32_t take_weight(bit_stream *stream, unsigned bits)
     return bits == 1 ? 2 * value - 1 : (value ^ half) - half;
 }
 
-/* Unpacks rows from `first` on, to (count, stride); those behind the last one are zeros. */
+/* Unpacks rows from `first` on; those behind the last one are zeros. Some are side by side, two weights of each, then
+ * the next two: (count / SIDE_BY_SIDE, stride / 2, SIDE_BY_SIDE, 2). */
 static void unpack(const ocr_matrix *matrix, uint32_t first, uint32_t count, int16_t *to)
 {
     memset(to, 0, sizeof *to * count * matrix->stride);
-    for (uint32_t row = first; row < least(first + count, matrix->rows); row++, to += matrix->stride) {
-        int16_t *next = to;
+    for (uint32_t i = 0; i < count && first + i < matrix->rows; i++) {
+        const uint32_t beside = i % SIDE_BY_SIDE;
+        int16_t *next = to + (size_t)(i - beside) * matrix->stride + 2 * beside;
+        uint32_t place = 0;
         for (uint32_t copy = 0; copy < matrix->copies; copy++) {
-            bit_stream stream = row_of(matrix, row);
-            for (uint32_t column = 0; column < matrix->columns; column++)
-                *next++ = (int16_t)take_weight(&stream, matrix->bits);
+            bit_stream stream = row_of(matrix, first + i);
+            for (uint32_t column = 0; column < matrix->columns; column++, place++) {
+                next[place % 2] = (int16_t)take_weight(&stream, matrix->bits);
+                next += place % 2 ? 2 * SIDE_BY_SIDE : 0;
+            }
         }
     }
 }
@@ -192,7 +206,7 @@ static ocr_matrix take_matrix(ocr_reader *reader, cursor *from, uint32_t rows, u
         return matrix;
     matrix.stride = (uint32_t)rounded_up(columns * copies, OCR_LANES);
     matrix.place = (size_t)reader->weights_used;
-    reader->weights_used += rounded_up(rows, 4) * matrix.stride;
+    reader->weights_used += rounded_up(rows, OCR_ROWS) * matrix.stride;
     return matrix;
 }
 
@@ -278,7 +292,7 @@ static void open_convolution(ocr_reader *reader, cursor *from, ocr_convolution *
 
     c->weights = take_matrix(reader, from, c->filters, (uint64_t)c->kernel_steps * c->kernel_rows * c->channels, 1);
 
-    const uint32_t filters = (uint32_t)rounded_up(c->filters, 4);
+    const uint32_t filters = (uint32_t)rounded_up(c->filters, OCR_ROWS);
     ocr_sum *const constants = c->constants = take_constants(reader, from, 3 * filters);
     const unsigned bias_bytes = take_size(from, 1, 8, OCR_DAMAGED);
     for (uint32_t k = 0; !from->error && k < c->filters; k++) {
@@ -404,21 +418,28 @@ static uint32_t input_stride(const ocr_reader *reader, uint32_t layer)
                                            : reader->classifier.stride;
 }
 
+/* Returns how many rows an LSTM layer's weights take. */
+static uint32_t rows_of_gates(const ocr_reader *reader)
+{
+    return (uint32_t)rounded_up(GATES * reader->hidden, OCR_ROWS);
+}
+
 /* Checks that all that images of the greatest width need fits into `numbers` and `sums`, and parts `numbers`. */
 static void plan(ocr_reader *reader, cursor *from, uint32_t steps)
 {
     const uint64_t hidden = reader->hidden, of_gates = rounded_up(GATES * hidden, OCR_LANES);
-    uint64_t working = of_gates + 2 * rounded_up(hidden, OCR_LANES), sums = 2 * GATES * hidden, pairs = 0, before = 0;
+    uint64_t working = of_gates + 2 * rounded_up(hidden, OCR_LANES), sums = 2 * rows_of_gates(reader);
+    uint64_t pairs = 0, before = 0;
     for (uint32_t i = 0; i < reader->num_convolutions; i++) {
         const ocr_convolution *const c = &reader->convolutions[i];
         const uint64_t rows = (uint64_t)c->out_rows * c->pool_rows;
         const uint64_t lines = c->kernel_steps + c->pool_steps - 1;
         const uint64_t laid_out = rows * c->kernel_rows * c->channels * lines + OCR_LANES;
         working = laid_out > working ? laid_out : working;
-        const uint64_t at_once = (rows + c->out_rows) * rounded_up(c->filters, 4);
+        const uint64_t at_once = (rows + c->out_rows) * rounded_up(c->filters, OCR_ROWS);
         sums = at_once > sums ? at_once : sums;
     }
-    sums = rounded_up(reader->classes, 4) > sums ? rounded_up(reader->classes, 4) : sums;
+    sums = rounded_up(reader->classes, OCR_ROWS) > sums ? rounded_up(reader->classes, OCR_ROWS) : sums;
     for (uint32_t i = 0; i <= reader->num_convolutions + reader->num_layers; i++) {
         const uint64_t numbers = rounded_up((uint64_t)steps * input_stride(reader, i), OCR_LANES);
         pairs = before + numbers > pairs ? before + numbers : pairs;
@@ -433,7 +454,7 @@ static void plan(ocr_reader *reader, cursor *from, uint32_t steps)
 
 static void open_matrix(ocr_reader *reader, cursor *from, const ocr_matrix *matrix, uint32_t rows_at_once)
 {
-    const uint32_t rows = (uint32_t)rounded_up(matrix->rows, 4);
+    const uint32_t rows = (uint32_t)rounded_up(matrix->rows, OCR_ROWS);
     demand(from, reader->is_resident || (uint64_t)rows_at_once * matrix->stride <= OCR_WEIGHTS, OCR_NEEDS_WEIGHTS);
     if (reader->is_resident && !from->error)
         unpack(matrix, 0, rows, reader->weights + matrix->place);
@@ -444,12 +465,12 @@ static void open_weights(ocr_reader *reader, cursor *from)
 {
     reader->is_resident = reader->weights_used <= OCR_WEIGHTS;
     for (uint32_t i = 0; !from->error && i < reader->num_convolutions; i++)
-        open_matrix(reader, from, &reader->convolutions[i].weights, 4);
+        open_matrix(reader, from, &reader->convolutions[i].weights, OCR_ROWS);
     for (uint32_t i = 0; !from->error && i < reader->num_layers * reader->num_directions; i++) {
-        open_matrix(reader, from, &reader->directions[i].of_input, 4);
-        open_matrix(reader, from, &reader->directions[i].of_hidden, GATES * reader->hidden);
+        open_matrix(reader, from, &reader->directions[i].of_input, OCR_ROWS);
+        open_matrix(reader, from, &reader->directions[i].of_hidden, rows_of_gates(reader));
     }
-    open_matrix(reader, from, &reader->classifier, 4);
+    open_matrix(reader, from, &reader->classifier, OCR_ROWS);
 }
 
 static void open_body(ocr_reader *reader, cursor *from)
@@ -527,28 +548,86 @@ static const int16_t *rows_of(ocr_reader *reader, const ocr_matrix *matrix, uint
 /* Returns how many rows of a matrix, a multiple of 4, can be unpacked at once. */
 static uint32_t rows_at_once(const ocr_reader *reader, const ocr_matrix *matrix)
 {
-    const uint32_t rows = (uint32_t)rounded_up(matrix->rows, 4);
-    return reader->is_resident ? rows : least(rows, (uint32_t)(OCR_WEIGHTS / matrix->stride / 4 * 4));
+    const uint32_t rows = (uint32_t)rounded_up(matrix->rows, OCR_ROWS);
+    return reader->is_resident ? rows : least(rows, (uint32_t)(OCR_WEIGHTS / matrix->stride / OCR_ROWS * OCR_ROWS));
 }
 
-/* Sets sums (count, rows) to x (count, n) times weights (rows, n), for n a multiple of the lanes and rows one of 4.
- * Nearly all time is spent here. Compilers turn the inner loop into vectors of products that are summed in pairs. */
-OCR_APART static void multiply(const int16_t *x, size_t x_stride, size_t count, const int16_t *weights, size_t rows,
-                               size_t vectors, ocr_sum *sums, size_t sums_stride)
+/* Sums (count, rows) of products of x (count, n) and weights (rows, n), for n a multiple of the lanes and rows one of
+ * OCR_ROWS. Nearly all time is spent in them. */
+typedef struct {
+    const int16_t *x, *weights;
+    ocr_sum *sums;
+    size_t x_stride, sums_stride, count, rows, n;
+} product;
+
+#if HAS_AVX2
+static size_t place_of(size_t i, size_t count) { return i < count ? i : count - 1; }
+
+/* Computes some of the sums: of x from `first` on and of two or four times OCR_ROWS rows, so that what is loaded has
+ * several products. Behind the last one of either comes the last one again. */
+static inline __attribute__((always_inline)) void multiply_tile(const product *p, size_t first, size_t some,
+                                                                size_t piece, size_t pieces)
 {
-    const size_t n = vectors * OCR_LANES;
-    for (size_t row = 0; row < rows; row += 4) {
-        const int16_t *const w0 = weights + row * n, *const w1 = w0 + n, *const w2 = w1 + n, *const w3 = w2 + n;
-        for (size_t i = 0; i < count; i++) {
-            const int16_t *const of_one = x + i * x_stride;
+    const int16_t *x[4], *weights[4];
+    ocr_sum *to[4][4];
+    __m256i sums[4][4], of_rows[4];
+    for (size_t k = 0; k < pieces; k++)
+        weights[k] = p->weights + place_of(piece + k, p->rows / OCR_ROWS) * OCR_ROWS * p->n;
+    for (size_t i = 0; i < some; i++) {
+        x[i] = p->x + place_of(first + i, p->count) * p->x_stride;
+        for (size_t k = 0; k < pieces; k++) {
+            to[i][k] = p->sums + place_of(first + i, p->count) * p->sums_stride;
+            to[i][k] += place_of(piece + k, p->rows / OCR_ROWS) * OCR_ROWS;
+            sums[i][k] = _mm256_setzero_si256();
+        }
+    }
+    for (size_t j = 0; j < p->n; j += 2) {
+        for (size_t k = 0; k < pieces; k++) {
+            of_rows[k] = _mm256_loadu_si256((const void *)(weights[k] + j * OCR_ROWS));
+            __asm__("" : "+x"(of_rows[k])); /* otherwise gcc loads it again for each product */
+        }
+        for (size_t i = 0; i < some; i++) {
+            int32_t pair;
+            memcpy(&pair, x[i] + j, sizeof pair);
+            for (size_t k = 0; k < pieces; k++)
+                sums[i][k] = _mm256_add_epi32(sums[i][k], _mm256_madd_epi16(_mm256_set1_epi32(pair), of_rows[k]));
+        }
+    }
+    for (size_t i = 0; i < some; i++)
+        for (size_t k = 0; k < pieces; k++)
+            _mm256_storeu_si256((void *)to[i][k], sums[i][k]);
+}
+
+OCR_APART static void multiply(product p)
+{
+    const size_t pieces = p.rows / OCR_ROWS;
+    for (size_t piece = 0; p.count == 1 && piece < pieces; piece += 4)
+        multiply_tile(&p, 0, 1, piece, 4);
+    for (size_t piece = 0; p.count > 1 && piece < pieces; piece += 2)
+        for (size_t i = 0; i < p.count; i += 4) {
+            if (p.count - i > 2)
+                multiply_tile(&p, i, 4, piece, 2);
+            else
+                multiply_tile(&p, i, 2, piece, 2);
+        }
+}
+#else
+/* Compilers turn the inner loop into vectors of products that are summed in pairs. */
+OCR_APART static void multiply(product p)
+{
+    const size_t n = p.n / OCR_LANES * OCR_LANES; /* for compilers to see */
+    for (size_t row = 0; row < p.rows; row += 4) {
+        const int16_t *const w0 = p.weights + row * n, *const w1 = w0 + n, *const w2 = w1 + n, *const w3 = w2 + n;
+        for (size_t i = 0; i < p.count; i++) {
+            const int16_t *const x = p.x + i * p.x_stride;
             ocr_sum sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
             for (size_t j = 0; j < n; j++) {
-                sum0 += of_one[j] * w0[j];
-                sum1 += of_one[j] * w1[j];
-                sum2 += of_one[j] * w2[j];
-                sum3 += of_one[j] * w3[j];
+                sum0 += x[j] * w0[j];
+                sum1 += x[j] * w1[j];
+                sum2 += x[j] * w2[j];
+                sum3 += x[j] * w3[j];
             }
-            ocr_sum *const to = sums + i * sums_stride + row;
+            ocr_sum *const to = p.sums + i * p.sums_stride + row;
             to[0] = sum0;
             to[1] = sum1;
             to[2] = sum2;
@@ -556,15 +635,16 @@ OCR_APART static void multiply(const int16_t *x, size_t x_stride, size_t count, 
         }
     }
 }
+#endif
 
 /* Sets sums (count, rows of the matrix rounded up to 4) to x (count, stride) times a matrix. */
 static void multiply_by(ocr_reader *reader, const ocr_matrix *matrix, const int16_t *x, size_t count, ocr_sum *sums)
 {
-    const uint32_t rows = (uint32_t)rounded_up(matrix->rows, 4), at_once = rows_at_once(reader, matrix);
+    const uint32_t rows = (uint32_t)rounded_up(matrix->rows, OCR_ROWS), at_once = rows_at_once(reader, matrix);
     for (uint32_t first = 0; first < rows; first += at_once) {
         const uint32_t part = least(at_once, rows - first);
         const int16_t *const weights = rows_of(reader, matrix, first, part);
-        multiply(x, matrix->stride, count, weights, part, matrix->stride / OCR_LANES, sums + first, rows);
+        multiply((product){x, weights, sums + first, matrix->stride, rows, count, part, matrix->stride});
     }
 }
 
@@ -623,7 +703,7 @@ static void pool(const ocr_convolution *c, const ocr_sum *restrict sums, size_t 
 static void finish(const ocr_convolution *c, const ocr_sum *restrict sums, uint32_t first, uint32_t count,
                    int16_t *restrict numbers)
 {
-    const size_t filters = (size_t)rounded_up(c->filters, 4);
+    const size_t filters = (size_t)rounded_up(c->filters, OCR_ROWS);
     const ocr_sum *const multiplier = c->constants + first, *const bias = multiplier + filters;
     const ocr_sum *const right = bias + filters, high = c->high;
     for (uint32_t k = 0; k < count; k++) {
@@ -637,9 +717,10 @@ static void finish(const ocr_convolution *c, const ocr_sum *restrict sums, uint3
 static void convolve(ocr_reader *reader, const ocr_convolution *c, const int16_t *x, uint32_t steps, int16_t *out,
                      size_t out_stride, size_t out_margin)
 {
-    const uint32_t filters = (uint32_t)rounded_up(c->filters, 4), filters_at_once = rows_at_once(reader, &c->weights);
+    const uint32_t filters = (uint32_t)rounded_up(c->filters, OCR_ROWS);
+    const uint32_t filters_at_once = rows_at_once(reader, &c->weights);
     const uint32_t rows = c->out_rows * c->pool_rows, run = c->kernel_rows * c->channels;
-    const uint32_t vectors = c->weights.stride / OCR_LANES, out_steps = steps_behind(c, steps);
+    const uint32_t n = c->weights.stride, out_steps = steps_behind(c, steps);
     const uint32_t lines_at_once = (reader->activations - OCR_LANES) / (rows * run);
     const uint32_t steps_at_once = least(out_steps, (lines_at_once - c->kernel_steps + 1) / c->pool_steps);
     int16_t *const runs = reader->numbers;
@@ -653,7 +734,7 @@ static void convolve(ocr_reader *reader, const ocr_convolution *c, const int16_t
             const uint32_t lines = (last - first) * c->pool_steps + c->kernel_steps - 1;
             lay_out(c, x, steps, first * c->pool_steps, lines, runs);
             for (uint32_t step = 0; step < (last - first) * c->pool_steps; step++) {
-                multiply(runs + step * run, (size_t)lines * run, rows, weights, part, vectors, sums, part);
+                multiply((product){runs + step * run, weights, sums, (size_t)lines * run, part, rows, part, n});
                 pool(c, sums, part, step % c->pool_steps == 0, largest);
                 if ((step + 1) % c->pool_steps)
                     continue;
@@ -705,7 +786,7 @@ static void step_lstm(const ocr_reader *reader, const ocr_direction *d, const oc
 static void run_direction(ocr_reader *reader, const ocr_direction *d, int is_reversed, int is_added, const int16_t *x,
                           uint32_t steps, int16_t *out, size_t out_stride)
 {
-    const uint32_t hidden = reader->hidden, rows = GATES * hidden;
+    const uint32_t hidden = reader->hidden, rows = rows_of_gates(reader);
     const uint32_t at_once = (uint32_t)least(steps, (uint32_t)(OCR_SUMS / rows - 1));
     ocr_sum *const of_hidden = reader->sums, *const of_input = of_hidden + rows;
     int16_t *const gates = reader->numbers, *const h = gates + rounded_up(rows, OCR_LANES);
@@ -718,7 +799,7 @@ static void run_direction(ocr_reader *reader, const ocr_direction *d, int is_rev
         for (uint32_t i = 0; i < part; i++) {
             const uint32_t step = is_reversed ? part - 1 - i : i;
             int16_t *const to = out + (first + step) * out_stride;
-            multiply(h, 0, 1, weights, rows, d->of_hidden.stride / OCR_LANES, of_hidden, rows);
+            multiply((product){h, weights, of_hidden, 0, rows, 1, rows, d->of_hidden.stride});
             step_lstm(reader, d, of_input + (size_t)step * rows, of_hidden, h, c, gates);
             for (uint32_t u = 0; u < hidden; u++)
                 to[u] = (int16_t)(is_added ? to[u] + h[u] : h[u]);
@@ -802,7 +883,7 @@ ocr_error ocr_read(ocr_reader *reader, const uint8_t *image, uint32_t width)
 
 const ocr_sum *ocr_logits(ocr_reader *reader, uint32_t step)
 {
-    const uint32_t classes = reader->classes, rows = (uint32_t)rounded_up(classes, 4);
+    const uint32_t classes = reader->classes, rows = (uint32_t)rounded_up(classes, OCR_ROWS);
     if (step >= reader->steps)
         return NULL;
     if (step - reader->first_logits >= reader->num_logits) {

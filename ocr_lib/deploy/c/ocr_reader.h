@@ -52,6 +52,7 @@ typedef int64_t ocr_sum;
 
 /* Rows of weights and what they are multiplied by are padded to whole vectors of a desktop's processor. */
 #define OCR_LANES 16u
+#define OCR_ROWS 8u /* numbers of rows are padded to a multiple of it */
 
 /* 0 is success; ocr_message tells each of the others in words. */
 typedef enum {
@@ -101,7 +102,7 @@ typedef struct {
     uint32_t rows;      /* of its input */
     uint32_t out_rows;  /* behind the pooling */
     ocr_sum high;       /* the largest number it gives */
-    ocr_sum *constants; /* (3, filters rounded up to 4): a sum times the first, plus the second, >> the third */
+    ocr_sum *constants; /* (3, filters rounded up to OCR_ROWS): a sum times the first, plus the second, >> the third */
 } ocr_convolution;
 
 typedef struct {

@@ -84,7 +84,7 @@ def _speckled(image: np.ndarray, count: float, random: np.random.Generator) -> n
 def _binary(image: np.ndarray, cut: float) -> np.ndarray:
     """Return an image in black and white, parted at a share of the way from its ink's grey to its ground's.
 
-    What is ink is found as Otsu (1979) does: the darkest and the lightest pixels may be dirt, and thin strokes are grey.
+    Ink is found as Otsu (1979) does: the darkest and the lightest pixels may be dirt, and thin strokes are grey.
     """
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     bytes_ = np.clip(grey, 0, 255).astype(np.uint8)
