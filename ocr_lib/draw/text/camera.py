@@ -92,7 +92,7 @@ def _binary(image: np.ndarray, cut: float) -> np.ndarray:
     ground = cv2.mean(bytes_, is_light)[0]
     ink = cv2.mean(bytes_, cv2.bitwise_not(is_light))[0]
     _, binary = cv2.threshold(bytes_, ink + (ground - ink) * cut, 255, cv2.THRESH_BINARY)
-    return binary if image.ndim == 2 else np.repeat(binary[..., None], 3, axis=2)
+    return binary if image.ndim == 2 else cv2.cvtColor(binary, cv2.COLOR_GRAY2BGR)
 
 
 def _coarsened(image: np.ndarray, times: float) -> np.ndarray:
