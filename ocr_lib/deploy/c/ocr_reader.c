@@ -9,13 +9,17 @@
 #include <limits.h>
 #include <string.h>
 
+/* With AVX2 each lane of a vector has a row's sum, so weights of some rows are side by side, two of each at a time.
+ * Elsewhere the lanes are a row's products, summed at its end, so rows are padded to whole vectors. */
 #if defined __GNUC__ && defined __AVX2__ && OCR_SUM_BITS == 32
 #include <immintrin.h>
 #define HAS_AVX2 1
 #define SIDE_BY_SIDE OCR_ROWS
+#define LANES 2u
 #else
 #define HAS_AVX2 0
 #define SIDE_BY_SIDE 1u
+#define LANES OCR_LANES
 #endif
 
 /* C99 leaves open what negative numbers become when shifted to the right; every compiler of note does this. */
@@ -204,7 +208,7 @@ static ocr_matrix take_matrix(ocr_reader *reader, cursor *from, uint32_t rows, u
     matrix.packed = take(from, (rows * columns * matrix.bits + 7) / 8);
     if (from->error)
         return matrix;
-    matrix.stride = (uint32_t)rounded_up(columns * copies, OCR_LANES);
+    matrix.stride = (uint32_t)rounded_up(columns * copies, LANES);
     matrix.place = (size_t)reader->weights_used;
     reader->weights_used += rounded_up(rows, OCR_ROWS) * matrix.stride;
     return matrix;
@@ -569,17 +573,17 @@ static inline __attribute__((always_inline)) void multiply_tile(const product *p
                                                                 size_t piece, size_t pieces)
 {
     const int16_t *x[4], *weights[4];
-    ocr_sum *to[4][4];
+    size_t place[4], row[4];
     __m256i sums[4][4], of_rows[4];
-    for (size_t k = 0; k < pieces; k++)
-        weights[k] = p->weights + place_of(piece + k, p->rows / OCR_ROWS) * OCR_ROWS * p->n;
+    for (size_t k = 0; k < pieces; k++) {
+        row[k] = place_of(piece + k, p->rows / OCR_ROWS) * OCR_ROWS;
+        weights[k] = p->weights + row[k] * p->n;
+    }
     for (size_t i = 0; i < some; i++) {
-        x[i] = p->x + place_of(first + i, p->count) * p->x_stride;
-        for (size_t k = 0; k < pieces; k++) {
-            to[i][k] = p->sums + place_of(first + i, p->count) * p->sums_stride;
-            to[i][k] += place_of(piece + k, p->rows / OCR_ROWS) * OCR_ROWS;
+        place[i] = place_of(first + i, p->count);
+        x[i] = p->x + place[i] * p->x_stride;
+        for (size_t k = 0; k < pieces; k++)
             sums[i][k] = _mm256_setzero_si256();
-        }
     }
     for (size_t j = 0; j < p->n; j += 2) {
         for (size_t k = 0; k < pieces; k++) {
@@ -595,7 +599,7 @@ static inline __attribute__((always_inline)) void multiply_tile(const product *p
     }
     for (size_t i = 0; i < some; i++)
         for (size_t k = 0; k < pieces; k++)
-            _mm256_storeu_si256((void *)to[i][k], sums[i][k]);
+            _mm256_storeu_si256((void *)(p->sums + place[i] * p->sums_stride + row[k]), sums[i][k]);
 }
 
 OCR_APART static void multiply(product p)
@@ -615,7 +619,7 @@ OCR_APART static void multiply(product p)
 /* Compilers turn the inner loop into vectors of products that are summed in pairs. */
 OCR_APART static void multiply(product p)
 {
-    const size_t n = p.n / OCR_LANES * OCR_LANES; /* for compilers to see */
+    const size_t n = p.n / LANES * LANES; /* for compilers to see */
     for (size_t row = 0; row < p.rows; row += 4) {
         const int16_t *const w0 = p.weights + row * n, *const w1 = w0 + n, *const w2 = w1 + n, *const w3 = w2 + n;
         for (size_t i = 0; i < p.count; i++) {

@@ -50,9 +50,10 @@ typedef int64_t ocr_sum;
 #error "OCR_SUM_BITS is 32 or 64"
 #endif
 
-/* Rows of weights and what they are multiplied by are padded to whole vectors of a desktop's processor. */
+/* Rows of weights, and what they are multiplied by, are padded to whole vectors of a desktop's processor, and matrices to
+ * so many rows. */
 #define OCR_LANES 16u
-#define OCR_ROWS 8u /* numbers of rows are padded to a multiple of it */
+#define OCR_ROWS 8u
 
 /* 0 is success; ocr_message tells each of the others in words. */
 typedef enum {
