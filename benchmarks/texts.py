@@ -1,7 +1,7 @@
 """Words and lines a second that one core renders, as images are stored: before the network's size.
 
 Words of five to nine letters in the style of photographs, and lines of some 60 characters in the style of scans, in the
-fonts of font/. With --trdg PYTHON, an interpreter that has TextRecognitionDataGenerator (and Pillow before version 10,
+fonts of font/, or of --fonts. With --trdg PYTHON, an interpreter that has TextRecognitionDataGenerator (and Pillow before version 10,
 which it needs), that renders the same words in the same fonts beside ours: slanted, blurred, warped, on noise, its
 counterpart of our style.
 
@@ -48,9 +48,9 @@ def words() -> List[str]:
     return ["".join(random.choice(list(LETTERS), random.integers(5, 10))) for _ in range(1000)]
 
 
-def ours(style: str, texts: List[str]) -> Callable[[], int]:
+def ours(style: str, texts: List[str], fonts: Path) -> Callable[[], int]:
     """Return a function that renders the next text, as a worker does."""
-    renderer = TextRenderer(STYLES[style], find_coverage(FONTS, LETTERS + " ", tells_case=True))
+    renderer = TextRenderer(STYLES[style], find_coverage(fonts, LETTERS + " ", tells_case=True))
     numbers = count()
 
     def work() -> int:
@@ -62,13 +62,14 @@ def ours(style: str, texts: List[str]) -> Callable[[], int]:
     return work
 
 
-def trdg(python: str, texts: List[str]) -> Contestant:
+def trdg(python: str, texts: List[str], fonts: Path) -> Contestant:
     """Return TextRecognitionDataGenerator in a process of its own."""
     process = subprocess.Popen(
         [python, "-c", TRDG], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdin and process.stdout
-    print(json.dumps([texts, [str(path) for path in sorted(FONTS.glob("*.ttf"))]]), file=process.stdin, flush=True)
+    files = [str(path) for path in sorted(fonts.glob("*.[ot]tf"))]
+    print(json.dumps([texts, files]), file=process.stdin, flush=True)
 
     def contestant(seconds: float) -> float:
         assert process.stdin and process.stdout
@@ -82,15 +83,16 @@ def main() -> None:
     """Print a table, or with --json an array of objects."""
     parser = make_parser(__doc__)
     parser.add_argument("--trdg", type=Path, metavar="PYTHON", help="an interpreter that has trdg")
+    parser.add_argument("--fonts", type=Path, default=FONTS, help="a folder")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     some = words()
     lines = [" ".join(some[start : start + 8]) for start in range(0, len(some), 8)]
     contestants: Dict[str, Contestant] = {}
     if args.trdg:
-        contestants["TextRecognitionDataGenerator, words"] = trdg(str(args.trdg), some)
-    contestants["words, style photo"] = repeating(ours("photo", some))
-    contestants["lines, style scan"] = repeating(ours("scan", lines))
+        contestants["TextRecognitionDataGenerator, words"] = trdg(str(args.trdg), some, args.fonts)
+    contestants["words, style photo"] = repeating(ours("photo", some, args.fonts))
+    contestants["lines, style scan"] = repeating(ours("scan", lines, args.fonts))
     best = speeds(contestants, TURN_S, ROUNDS)
     baseline = next(iter(best.values())) if args.trdg else None
     show(
