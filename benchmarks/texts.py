@@ -1,9 +1,9 @@
 """Words and lines a second that one core renders, as images are stored: before the network's size.
 
 Words of five to nine letters in the style of photographs, and lines of some 60 characters in the style of scans, in the
-fonts of font/, or of --fonts. With --trdg PYTHON, an interpreter that has TextRecognitionDataGenerator (and Pillow before version 10,
-which it needs), that renders the same words in the same fonts beside ours: slanted, blurred, warped, on noise, its
-counterpart of our style.
+fonts of font/, or of --fonts. With --trdg PYTHON, an interpreter that has TextRecognitionDataGenerator (and Pillow
+before version 10, which it needs), that renders the same words in the same fonts beside ours: slanted, blurred, warped,
+on noise, its counterpart of our style.
 
     python benchmarks/texts.py
 """
