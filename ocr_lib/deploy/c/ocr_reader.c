@@ -549,7 +549,7 @@ static const int16_t *rows_of(ocr_reader *reader, const ocr_matrix *matrix, uint
     return reader->weights;
 }
 
-/* Returns how many rows of a matrix, a multiple of 4, can be unpacked at once. */
+/* Returns how many rows of a matrix, a multiple of OCR_ROWS, can be unpacked at once. */
 static uint32_t rows_at_once(const ocr_reader *reader, const ocr_matrix *matrix)
 {
     const uint32_t rows = (uint32_t)rounded_up(matrix->rows, OCR_ROWS);
@@ -641,7 +641,7 @@ OCR_APART static void multiply(product p)
 }
 #endif
 
-/* Sets sums (count, rows of the matrix rounded up to 4) to x (count, stride) times a matrix. */
+/* Sets sums (count, rows of the matrix rounded up to OCR_ROWS) to x (count, stride) times a matrix. */
 static void multiply_by(ocr_reader *reader, const ocr_matrix *matrix, const int16_t *x, size_t count, ocr_sum *sums)
 {
     const uint32_t rows = (uint32_t)rounded_up(matrix->rows, OCR_ROWS), at_once = rows_at_once(reader, matrix);
