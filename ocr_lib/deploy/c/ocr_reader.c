@@ -86,14 +86,12 @@ static void unpack(const ocr_matrix *matrix, uint32_t first, uint32_t count, int
     memset(to, 0, sizeof *to * count * matrix->stride);
     for (uint32_t i = 0; i < count && first + i < matrix->rows; i++) {
         const uint32_t beside = i % SIDE_BY_SIDE;
-        int16_t *next = to + (size_t)(i - beside) * matrix->stride + 2 * beside;
-        uint32_t place = 0;
+        int16_t *const row = to + (size_t)(i - beside) * matrix->stride + 2 * beside;
+        size_t place = 0;
         for (uint32_t copy = 0; copy < matrix->copies; copy++) {
             bit_stream stream = row_of(matrix, first + i);
-            for (uint32_t column = 0; column < matrix->columns; column++, place++) {
-                next[place % 2] = (int16_t)take_weight(&stream, matrix->bits);
-                next += place % 2 ? 2 * SIDE_BY_SIDE : 0;
-            }
+            for (uint32_t column = 0; column < matrix->columns; column++, place++)
+                row[place / 2 * (2 * SIDE_BY_SIDE) + place % 2] = (int16_t)take_weight(&stream, matrix->bits);
         }
     }
 }
