@@ -50,8 +50,8 @@ typedef int64_t ocr_sum;
 #error "OCR_SUM_BITS is 32 or 64"
 #endif
 
-/* Rows of weights, and what they are multiplied by, are padded to whole vectors of a desktop's processor, and matrices to
- * so many rows. */
+/* There is room for rows of weights, and what they are multiplied by, that are padded to a multiple of OCR_LANES, whole
+ * vectors of a desktop's processor; matrices are padded to a multiple of OCR_ROWS rows. */
 #define OCR_LANES 16u
 #define OCR_ROWS 8u
 
