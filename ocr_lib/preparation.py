@@ -8,6 +8,7 @@ from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.geometry import N, Shrinkage, least_size, shrunk
 from ocr_lib.images.decode import PAPER, fit
+from ocr_lib.images.ground import subtract_ground
 from ocr_lib.images.pixels import Rendition, with_channels
 from ocr_lib.images.polarity import dark_on_light
 
@@ -29,7 +30,7 @@ class Preparation(NamedTuple):
         Width and height in pixels. Without a width, images keep their aspect ratio.
     shrinkage : tuple of Shrinkage
         What the network does to columns.
-    resize, invert, rotate, channels, frame
+    resize, invert, rotate, channels, frame, crop, ground
         As in a recipe's `image`.
     """
 
@@ -40,6 +41,8 @@ class Preparation(NamedTuple):
     rotate: int = 0
     channels: int = 1
     frame: str = "last"
+    crop: Tuple[float, float] = (0.0, 0.0)
+    ground: str = "keep"
 
     @classmethod
     def of(cls, recipe: "Recipe") -> "Preparation":
@@ -53,12 +56,14 @@ class Preparation(NamedTuple):
             image.rotate,
             image.channels,
             image.frame,
+            image.crop,
+            image.ground,
         )
 
     @property
     def rendition(self) -> Rendition:
         """As what pixels images are to be read."""
-        return Rendition(self.channels, self.frame)
+        return Rendition(3 if self.ground == "subtract" else self.channels, self.frame)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Bring an image to what the network reads.
@@ -78,7 +83,10 @@ class Preparation(NamedTuple):
         OCRError
             If it is so wide that it can't be a line of text.
         """
-        image = with_channels(self.turned(image), self.channels)
+        image = self.turned(image)
+        image = with_channels(image[slice(*self._kept(len(image)))], self.rendition.channels)
+        if self.ground == "subtract":
+            return subtract_ground(self.resized(image))
         if self.invert != "never":
             image = cv2.bitwise_not(image) if self.invert == "always" else dark_on_light(image)
         return self.resized(image)
@@ -88,7 +96,7 @@ class Preparation(NamedTuple):
         return cv2.rotate(image, _TURNS[self.rotate]) if self.rotate else image
 
     def resized(self, image: np.ndarray) -> np.ndarray:
-        """Bring an image that is turned to the network's size and leave it at that; see `prepare`."""
+        """Bring an image that is turned and cut to the network's size and leave it at that; see `prepare`."""
         size = self._width(*image.shape[:2]), self.size[1]
         return cv2.resize(image, size) if self.resize == "bilinear" else fit(image, size)
 
@@ -108,7 +116,14 @@ class Preparation(NamedTuple):
 
     def width_at(self, rows: int, columns: int) -> int:
         """Return how wide an image of so many rows and columns will be; see `width_of`."""
-        return self._width(*self.line_shape(rows, columns))
+        height, length = self.line_shape(rows, columns)
+        top, bottom = self._kept(height)
+        return self._width(bottom - top, length)
+
+    def _kept(self, height: int) -> Tuple[int, int]:
+        """Return between which rows of a line the text is."""
+        top, bottom = self.crop
+        return int(height * top), height - int(height * bottom)
 
     def _width(self, line_height: int, line_length: int) -> int:
         width, height = self.size

@@ -64,6 +64,20 @@ class TestAnyWidth:
         original = Preparation((None, 10), **ORIGINAL).prepare(image)
         np.testing.assert_array_equal(original, cv2.resize(image, (35, 10)))
 
+    def test_what_is_cut_off_does_not_count_as_height(self):
+        image = noise(40, 70, 140)
+        preparation = Preparation((None, 10), invert="never", crop=(0.26, 0.251))
+        np.testing.assert_array_equal(preparation.prepare(image), fit(image[10:30], (35, 10)))
+        assert preparation.width_of(image) == 35
+        turned = preparation._replace(rotate=90)
+        np.testing.assert_array_equal(turned.prepare(np.rot90(image, -1)), preparation.prepare(image))
+        assert turned.width_of(np.rot90(image)) == 35
+
+    @given(st.integers(1, 40), st.floats(0, 0.99), st.floats(0, 0.99))
+    def test_a_row_is_left_of_the_lowest_image(self, height, top, share):
+        crop = top, share * (0.99 - top)
+        assert Preparation((5, 8), crop=crop).prepare(noise(height, 9)).shape == (8, 5)
+
     @pytest.mark.parametrize("width", [1, 3, 15, 16])
     def test_a_narrow_image_is_widened_to_what_the_network_needs(self, width):
         preparation = Preparation((None, 32), shrinkage=POOLS)
@@ -182,7 +196,8 @@ class TestRotation:
 
     def test_the_recipe_says_how(self):
         recipe = override(load_preset("captcha"), [("image.rotate", 270), ("image.channels", 3)])
-        assert Preparation.of(recipe)[-3:] == (270, 3, "last")
+        preparation = Preparation.of(recipe)
+        assert (preparation.rotate, preparation.channels, preparation.frame) == (270, 3, "last")
         with pytest.raises(OCRError, match="image.rotate"):
             override(recipe, [("image.rotate", 45)])
 

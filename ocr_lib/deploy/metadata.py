@@ -15,7 +15,7 @@ from ocr_lib.writing import Writing
 
 FORMAT = "lstm-ocr onnx 2"
 _OLD_FORMAT = "ocr-lib onnx 1"
-_PREPARED = ("resize", "invert", "rotate", "channels", "frame")
+_PREPARED = ("resize", "invert", "rotate", "channels", "frame", "crop", "ground")
 _NO_DIGEST = b"0" * 64
 
 

@@ -99,6 +99,8 @@ def _wanted(recipe: Recipe) -> Dict[str, Any]:
         "invert": wanted.invert,
         "rotate": wanted.rotate,
         "frame": wanted.frame,
+        "crop": wanted.crop,
+        "ground": wanted.ground,
     }
 
 

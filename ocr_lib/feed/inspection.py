@@ -168,7 +168,7 @@ def inspect(seen: Seen, recipe: Recipe) -> Inspection:
     samples = _Samples(seen)
     sizes = Counter(zip(samples.columns["width"].tolist(), samples.columns["height"].tolist()))
     found = [find(samples) for find in (_two_labels, _shared, _odd_labels, _invisible, _either_case, _rare, _copies)]
-    if recipe.image.channels == 1:
+    if recipe.image.channels == 1 and recipe.image.ground == "keep":
         found.insert(1, _pale(samples))
     if seen.repeated:
         repeated = [Sample(seen.train.dataset, index) for index in seen.repeated]

@@ -9,6 +9,7 @@ import numpy as np
 from ocr_lib.errors import OCRError
 from ocr_lib.feed.workers import OrderedPool
 from ocr_lib.images.contrast import contrast
+from ocr_lib.images.ground import look_at_ground
 from ocr_lib.images.pixels import Rendition
 from ocr_lib.recipe.auto import Facts
 from ocr_lib.sets.labelled import Dataset
@@ -28,6 +29,8 @@ class Look(NamedTuple):
         Of its pixels, 64 bits: images that are the same have the same.
     grey, hidden : float
         Its contrast in grey, and what of it only colour shows; see `ocr_lib.images.contrast`.
+    unevenness, top, bottom : float
+        Of its ground; see `ocr_lib.images.ground`.
     """
 
     height: int
@@ -35,10 +38,13 @@ class Look(NamedTuple):
     digest: int
     grey: float
     hidden: float
+    unevenness: float
+    top: float
+    bottom: float
 
 
-_TYPES = {"height": np.int32, "width": np.int32, "digest": np.uint64, "grey": np.float32, "hidden": np.float32}
-_COLUMNS = np.dtype([(name, _TYPES[name]) for name in Look._fields])
+_TYPES = {"height": np.int32, "width": np.int32, "digest": np.uint64}
+_COLUMNS = np.dtype([(name, _TYPES.get(name, np.float32)) for name in Look._fields])
 
 
 class Survey(NamedTuple):
@@ -74,9 +80,10 @@ class Survey(NamedTuple):
     def facts(self) -> Facts:
         """Return what a recipe can be found from."""
         texts = self.texts()
-        heights, widths, grey, hidden = (self.columns[name] for name in ("height", "width", "grey", "hidden"))
         characters = "".join(sorted(set().union(*texts)))
-        return Facts(heights, widths, np.array(list(map(len, texts))), grey, hidden, characters)
+        seen = {name: self.columns[name] for name in Look._fields if name in Facts._fields}
+        heights, widths, lengths = self.columns["height"], self.columns["width"], np.array(list(map(len, texts)))
+        return Facts(heights, widths, lengths, **seen, characters=characters)
 
 
 class Surveyor:
@@ -104,7 +111,8 @@ class Surveyor:
         if max(seen.grey, seen.hidden) < _VISIBLE:
             return f"{self._dataset.where(index)}: nothing is to be seen, all of the image is of one colour"
         number = int.from_bytes(digest.digest(), "little")
-        return Look(image.shape[0], image.shape[1], number, seen.grey, seen.hidden)
+        height, width = image.shape[:2]
+        return Look(height, width, number, seen.grey, seen.hidden, *look_at_ground(image))
 
 
 def survey(dataset: Dataset, indices: Sequence[int], num_workers: Optional[int] = None) -> Survey:

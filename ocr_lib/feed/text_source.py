@@ -41,7 +41,7 @@ class RenderedTexts:
         self._seed = recipe.seed
         self._coverage = coverage
         self._texts = drawn_texts(recipe, coverage, run)
-        self._renderer = TextRenderer(recipe.rendering, coverage, pictures, recipe.image.channels)
+        self._renderer = TextRenderer(recipe.rendering, coverage, pictures, Preparation.of(recipe).rendition.channels)
 
     def texts(self, split: str, indices: Sequence[int]) -> List[str]:
         """Return what samples of a split say."""

@@ -21,7 +21,9 @@ _PIXELS_A_CHARACTER = 2400
 _HEIGHTS = 16, math.inf  # the least and the most, in pixels
 _STEPS_A_CHARACTER = 5
 _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
-_FEW = 0.01  # labels that may lack room
+_FEW = 0.01  # labels that may lack room, images that may have text where others have none
+_MOST_KEPT = 0.75  # of the height, or it is not worth cutting off the rest
+_UNEVEN = 0.5  # as `ocr_lib.images.ground` measures it: ink on paper has 0.1
 _EPOCHS = {"model": 55.0, "captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
 _UPDATES = 50  # of an epoch, at least, unless batches become too small
@@ -66,6 +68,8 @@ class Facts(NamedTuple):
         (N,) int, characters of their texts.
     grey, hidden : numpy.ndarray
         (N,) float, contrast in grey, and what of it only colour shows; see `ocr_lib.images.contrast`.
+    unevenness, top, bottom : numpy.ndarray
+        (N,) float, of their ground; see `ocr_lib.images.ground`.
     characters : str
         Of the texts, each once.
     """
@@ -75,6 +79,9 @@ class Facts(NamedTuple):
     lengths: np.ndarray
     grey: np.ndarray
     hidden: np.ndarray
+    unevenness: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
     characters: str
 
 
@@ -104,9 +111,12 @@ def find_recipe(facts: Facts) -> Found:
     is_upright = bool(np.median(facts.heights / facts.widths) > _UPRIGHT and np.median(facts.lengths) > 1)
     if is_upright:
         facts = facts._replace(heights=facts.widths, widths=facts.heights)
+    crop = (0.0, 0.0) if is_upright else _crop(facts)
+    facts = facts._replace(heights=np.maximum(1, np.round(facts.heights * (1 - sum(crop))).astype(int)))
     narrow, wide = np.quantile(facts.widths / facts.heights, _MOST).tolist()
     preset = load_preset("captcha" if wide <= _ONE_SHAPE * narrow else "text-line")
-    is_colour = bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
+    is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
+    is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     is_known = preset.image.width is not None and not is_upright and _knows(facts.characters)
     widths, height = _sizes(facts, preset, _HEIGHTS_OF_MODEL if is_known else _HEIGHTS)
     strides = _strides(widths, facts.lengths)
@@ -118,6 +128,8 @@ def find_recipe(facts: Facts) -> Found:
     settings: Dict[str, object] = {
         "name": AUTO,
         "image.rotate": 90 if is_upright else 0,
+        "image.crop": crop,
+        "image.ground": "subtract" if is_uneven else "keep",
         "image.channels": 3 if is_colour else 1,
         "image.width": None if preset.image.width is None else int(widths[0]),
         "image.height": height,
@@ -134,6 +146,18 @@ def find_recipe(facts: Facts) -> Found:
         _reasons_of_images(recipe, narrow, wide, widths, _longest(facts.lengths)),
         _reasons(recipe, len(facts.lengths)),
     )
+
+
+def _crop(facts: Facts) -> Tuple[float, float]:
+    """Return the shares of the height at the top and at the bottom that show nothing in nearly all images."""
+    top, bottom = (_common(shares) for shares in (facts.top, facts.bottom))
+    return (0.0, 0.0) if 1 - top - bottom > _MOST_KEPT else (top, bottom)
+
+
+def _common(shares: np.ndarray) -> float:
+    """Return the least share but for a few, and less than that if shares differ: others may be smaller yet."""
+    least, middle = np.quantile(shares, (_FEW, 0.5)).tolist()
+    return max(0, math.floor(1000 * (least - (middle - least) / 2))) / 1000
 
 
 def _changes(kind: str, height: int) -> Dict[str, object]:
@@ -156,9 +180,14 @@ def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.nd
     width = "of any width" if image.width is None else f"{image.width} wide"
     turned = "turned, as they are upright, and then " if image.rotate else ""
     colour = "in colour, since it shows what grey hides" if image.channels == 3 else "in grey"
+    if image.ground == "subtract":
+        colour = "as contrast to the ground around, which differs more than ink does from it"
     stride = math.prod(convolution.pool[0] for convolution in recipe.network.convolutions)
     steps = int(np.median(widths)) // stride
+    top, bottom = image.crop
+    cut = [f"{top:.0%} cut off at the top and {bottom:.0%} at the bottom, where nothing is"] if top + bottom else []
     return [
+        *cut,
         f"images {width} and {image.height} high: most are {turned}{narrow:.1f} to {wide:.1f} times as wide as high",
         f"{colour}; a time step every {stride} pixels, {steps} in most images, for texts of up to {longest} characters",
     ]

@@ -16,7 +16,7 @@ from ocr_lib.writing import Writing
 
 ALPHABET_CHANGES = ("fail", "union", "new")
 INHERITED = ("image", "network")
-FITTED = ("image.width", "image.height", "image.channels")
+FITTED = ("image.width", "image.height", "image.channels", "image.crop", "image.ground")
 _WITHOUT_PARAMETERS = ("image.rotate", "image.frame", "network.cell", "network.dropout", "network.forget_bias")
 _CLASSIFIER = ("pred_fc_weight", "pred_fc_bias")
 

@@ -113,6 +113,9 @@ SETTINGS = [
     {"image__rotate": 90},
     {"image__invert": "never", "image__resize": "bilinear"},
     {"image__invert": "always", "image__rotate": 270, "image__width": None},
+    {"image__crop": (0.2, 0.3)},
+    {"image__ground": "subtract", "image__crop": (0.0, 0.25)},
+    {"image__ground": "subtract", "image__rotate": 90, "image__width": None},
 ]
 
 
@@ -123,7 +126,7 @@ def test_pixels_become_what_the_package_makes_of_them(open_page, settings):
     prepared = open_page(recipe).evaluate(PREPARE, [[list(file) for file in files], "image/png"])
     preparation = Preparation.of(recipe)
     for n, (pixels, file) in enumerate(zip(prepared, files)):
-        expected = preparation.prepare(decode_image(file))
+        expected = preparation.prepare(decode_image(file, preparation.rendition))
         np.testing.assert_array_equal(pixels, expected.ravel(), err_msg=f"image {n}")
 
 

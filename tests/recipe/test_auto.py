@@ -14,9 +14,9 @@ from ocr_lib.recipe.settings import decode_json, encode_json, load_preset
 from ocr_lib.zoo.recipes import model_recipe
 
 
-def facts(count, height, width, length, hidden=0.0, characters="абв"):
+def facts(count, height, width, length, hidden=0.0, uneven=0.1, top=0.0, bottom=0.0, characters="абв"):
     """Return the facts of samples that are all alike, or differ as arrays say."""
-    columns = [np.broadcast_to(each, count) for each in (height, width, length, 50.0, hidden)]
+    columns = [np.broadcast_to(each, count) for each in (height, width, length, 50.0, hidden, uneven, top, bottom)]
     return Facts(*columns, characters)
 
 
@@ -66,11 +66,38 @@ def test_colour_is_read_where_grey_hides_contrast(hidden, channels):
     assert found(500, 50, 200, 5, hidden=hidden).image.channels == channels
 
 
+@pytest.mark.parametrize("uneven, ground", [(0.05, "keep"), (0.3, "keep"), (1.2, "subtract")])
+def test_ground_that_differs_more_than_ink_is_subtracted(uneven, ground):
+    image = found(500, 50, 200, 5, hidden=60, uneven=uneven).image
+    assert (image.ground, image.channels) == (ground, 3 if ground == "keep" else 1)
+    widths = np.linspace(300, 2000, 500).astype(int)
+    assert found(500, 48, widths, 5, uneven=uneven).image.ground == "keep"  # photographs of words, say
+
+
+def test_what_is_empty_in_nearly_all_images_is_cut_off():
+    bands = found(900, 360, 640, 4, top=0.25, bottom=0.3)
+    assert bands.image.crop == (0.25, 0.3)
+    assert bands.image.size == found(900, 162, 640, 4).image.size  # more pixels are left for the text
+    assert found(900, 360, 640, 4, top=0.1, bottom=0.1).image.crop == (0, 0)  # not worth it
+    assert found(900, 640, 100, 4, top=0.25, bottom=0.3).image.crop == (0, 0)  # upright: these are its sides
+
+
+def test_less_is_cut_off_where_images_differ():
+    some = np.linspace(0.2, 0.3, 900)
+    top, bottom = found(900, 360, 640, 4, top=some, bottom=0.3).image.crop
+    assert 0.1 < top < 0.2 and bottom == 0.3
+    rare = np.where(np.arange(900) == 7, 0.0, 0.3)
+    assert found(900, 360, 640, 4, top=rare, bottom=0.3).image.crop == (0.3, 0.3)
+
+
 def test_few_samples_are_seen_more_often_and_in_smaller_batches():
     sizes = [found(count, 50, 200, 5).training for count in (100, 850, 10_000, 1_000_000)]
     assert [each.batch_size for each in sizes] == [8, 16, 32, 32]
     assert [each.epochs for each in sizes] == [400, 174, 51, 5]
     assert [each.learning_rate for each in sizes] == pytest.approx([0.001, 0.002, 0.004, 0.004])
+
+
+BOUNDS = [(1, 3000), (1, 3000), (1, 90)], [(0, 120), (0, 120)], [(0, 300), (0, 49), (0, 49)]
 
 
 @settings(max_examples=60)
@@ -82,9 +109,8 @@ def test_any_samples_have_a_recipe_whose_steps_suffice_and_that_is_plain_values(
     def drawn(least, most):
         return np.array(data.draw(st.lists(st.integers(least, most), min_size=count, max_size=count)))
 
-    seen = Facts(
-        drawn(1, 3000), drawn(1, 3000), drawn(1, 90), drawn(0, 120), drawn(0, 120), data.draw(st.text(min_size=1))
-    )
+    sizes, contrasts, grounds = ([drawn(*bounds) for bounds in several] for several in BOUNDS)
+    seen = Facts(*sizes, *contrasts, *(each / 100 for each in grounds), data.draw(st.text(min_size=1)))
     recipe, _, *reasons = find_recipe(seen)
     assert recipe == find_recipe(seen).recipe
     assert decode_json(encode_json(recipe), Recipe, "recipe") == recipe
@@ -109,6 +135,9 @@ def test_reasons_say_what_was_chosen_and_why():
         "in colour, since it shows what grey hides; a time step every 4 pixels, 46 in most images, for texts of up to "
         "5 characters",
     ]
+    cut = find_recipe(facts(842, 70, 200, 5, uneven=1, top=0.2, bottom=0.3))
+    assert cut.of_images[0] == "20% cut off at the top and 30% at the bottom, where nothing is"
+    assert "as contrast to the ground around, which differs more than ink does from it; a time" in cut.of_images[2]
     assert seen.of_training == ["174 epochs in batches of 16, since there are 842 images to train on"]
 
 

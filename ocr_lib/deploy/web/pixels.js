@@ -6,6 +6,7 @@ const LEAST_CONTRAST = 8; // grey levels: between less there is no ink
 const CLEARLY_FEWER = 0.4; // of all pixels
 const MIDDLE = 128;
 const BARELY_VISIBLE = 32; // grey levels below white
+const GROUND_WINDOW = 0.625; // of the image's height
 const MOST_PIXELS = 50_000_000;
 const ANIMATED = ["image/gif", "image/webp"];
 
@@ -37,10 +38,18 @@ async function pictureOf(file, frame) {
   return createImageBitmap(file, { colorSpaceConversion, premultiplyAlpha: "none" });
 }
 
-// Brings pixels to the size and the polarity that the network reads.
+// Brings pixels to the size that the network reads, and to dark ink on light ground.
 function prepared(pixels, wanted) {
-  const image = turned(greyOf(pixels), wanted.rotate);
+  const asLine = (plane) => cut(turned(plane, wanted.rotate), wanted.crop);
+  if (wanted.ground === "subtract") {
+    return withoutGround(coloursOf(pixels).map((plane) => resized(asLine(plane), wanted)));
+  }
+  const image = asLine(greyOf(pixels));
   if (wanted.invert === "always" || (wanted.invert === "auto" && isLightOnDark(image))) invert(image);
+  return resized(image, wanted);
+}
+
+function resized(image, wanted) {
   const size = { width: widthFor(image, wanted), height: wanted.height };
   const shrinks = image.width >= size.width && image.height >= size.height;
   return shrinks && wanted.resize === "area" ? byArea(image, size) : linearly(image, size);
@@ -62,30 +71,49 @@ function halfToEven(number) {
   return rest > 0.5 || (rest === 0.5 && below % 2) ? below + 1 : below;
 }
 
-// ITU-R BT.601, in 15 bits and cut off as libpng does it. Transparent pixels show white paper, or black where light ink would be lost on white.
+// ITU-R BT.601, in 15 bits and cut off as libpng does it.
 function greyOf({ width, height, data }) {
   const grey = new Uint8Array(width * height);
-  let opacity = 0;
   for (let i = 0, at = 0; i < grey.length; i++, at += 4) {
     grey[i] = (9797 * data[at] + 19234 * data[at + 1] + 3737 * data[at + 2]) >> 15;
-    opacity += data[at + 3];
   }
-  const visible = opacity / 255 / grey.length;
-  if (visible === 1) return { width, height, data: grey };
-  const onWhite = new Uint8Array(grey.length);
+  return onPaper({ width, height, data }, [grey], ([value]) => value)[0];
+}
+
+// Returns a grey image for each of blue, green and red.
+function coloursOf({ width, height, data }) {
+  const planes = [2, 1, 0].map((channel) => new Uint8Array(width * height).map((_, i) => data[4 * i + channel]));
+  const luminance = ([blue, green, red]) => (9798 * red + 19235 * green + 3735 * blue + (1 << 14)) >> 15;
+  return onPaper({ width, height, data }, planes, luminance);
+}
+
+// Transparent pixels show white paper, or black where light ink would be lost on white.
+function onPaper({ width, height, data }, planes, luminance) {
+  const images = (shown) => shown.map((plane) => ({ width, height, data: plane }));
+  const count = width * height;
+  let opacity = 0;
+  for (let at = 3; at < data.length; at += 4) opacity += data[at];
+  const visible = opacity / 255 / count;
+  if (visible === 1) return images(planes);
+  const onBlack = planes.map((plane) => plane.map((value, i) => Math.round((value * data[4 * i + 3]) / 255)));
+  const onWhite = onBlack.map((plane) => plane.map((value, i) => value + 255 - data[4 * i + 3]));
   let sum = 0;
   let darkest = 255;
-  for (let i = 0; i < grey.length; i++) {
-    const alpha = data[4 * i + 3];
-    grey[i] = Math.round((grey[i] * alpha) / 255);
-    onWhite[i] = grey[i] + 255 - alpha;
-    sum += onWhite[i];
-    darkest = Math.min(darkest, onWhite[i]);
+  for (let i = 0; i < count; i++) {
+    const grey = luminance(onWhite.map((plane) => plane[i]));
+    sum += grey;
+    darkest = Math.min(darkest, grey);
   }
   // Less than half visible is the ink, light or dark as a whole; otherwise paper is among it, lost if nearly white.
-  const ink = (sum / grey.length - 255 * (1 - visible)) / visible;
+  const ink = (sum / count - 255 * (1 - visible)) / visible;
   const isLost = visible > 0 && (visible < 0.5 ? ink > 127.5 : darkest > 255 - BARELY_VISIBLE);
-  return { width, height, data: isLost ? grey : onWhite };
+  return images(isLost ? onBlack : onWhite);
+}
+
+// Cuts shares of the height off at the top and at the bottom.
+function cut({ width, height, data }, [top, bottom]) {
+  const [first, last] = [Math.floor(height * top), height - Math.floor(height * bottom)];
+  return { width, height: last - first, data: data.subarray(first * width, last * width) };
 }
 
 // Counterclockwise, by 0, 90, 180 or 270 degrees.
@@ -141,6 +169,41 @@ function otsu(histogram, count) {
     if (between > most) [most, best] = [between, value];
   });
   return best;
+}
+
+// Returns how far each pixel is from the median of those around it, in the plane in which that is largest.
+function withoutGround(planes) {
+  const [{ width, height }] = planes;
+  const window = Math.max(3, Math.floor(GROUND_WINDOW * height) | 1);
+  const grounds = planes.map((plane) => medians(plane, window));
+  const data = new Uint8Array(width * height).map(
+    (_, i) => 255 - Math.max(...planes.map((plane, n) => Math.abs(plane.data[i] - grounds[n][i]))),
+  );
+  return { width, height, data };
+}
+
+// A histogram slides along each row (Huang, Yang and Tang 1979); pixels beyond an edge are like those at it.
+function medians({ width, height, data }, window) {
+  const reach = (window - 1) / 2;
+  const inside = (at, size) => Math.min(Math.max(at, 0), size - 1);
+  const found = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const histogram = new Int32Array(256);
+    const add = (x, by) => {
+      for (let row = y - reach; row <= y + reach; row++) {
+        histogram[data[inside(row, height) * width + inside(x, width)]] += by;
+      }
+    };
+    for (let x = -reach; x < reach; x++) add(x, 1);
+    for (let x = 0; x < width; x++) {
+      add(x + reach, 1);
+      let value = 0;
+      for (let below = histogram[0]; 2 * below < window * window; below += histogram[value]) value++;
+      found[y * width + x] = value;
+      add(x - reach, -1);
+    }
+  }
+  return found;
 }
 
 // Each pixel is the mean of those that it covers: sums are in single precision, but for whole numbers of pixels.
