@@ -5,8 +5,8 @@ They begin with the model printed-lines, which knows no letter of theirs, but wh
 Fonts come from Debian's packages, words from its dictionaries: apt-get install aspell aspell-ar aspell-he aspell-hi.
 Lines are those words at random, with numbers and marks between them; Chinese ones poems, and strings of the 3,755
 common characters (GB 2312, level 1). They look like good scans: the style `scan` with half of the damage.
-Training takes the minutes that --minutes says, for each script. What is in the folder of --keep is not made again: a
-reader that is there is measured as it is, its fonts and texts too.
+Training takes the minutes that --minutes says, for each script. What fonts the folder of --keep has are not taken
+again, and a reader that is there is measured as it is.
 
     python benchmarks/scripts.py arabic hebrew devanagari chinese
 """
@@ -112,12 +112,9 @@ def common_characters() -> str:
     return "".join(code.decode("gb2312", "ignore") for code in codes)
 
 
-def texts_of(script: Script, alphabet: str) -> List[str]:
-    """Return texts of the alphabet."""
-    if not script.dictionary:
-        return poems(alphabet)
+def lines_of(words: List[str]) -> List[str]:
+    """Return lines of words at random."""
     choose = random.Random(1)
-    words = words_of(script)
     texts = []
     for _ in range(NUM_TEXTS):
         line = choose.choices(words, k=choose.randint(2, 6))
@@ -149,12 +146,14 @@ def poems(alphabet: str) -> List[str]:
 def prepare(script: Script, folder: Path) -> Dict[str, Any]:
     """Put fonts and texts of a script into a folder; return the settings of a run, on top of the preset `scan`."""
     if script.dictionary:
-        alphabet = "".join(sorted(set("".join(words_of(script))) | set(MARKS)))
+        words = words_of(script)
+        alphabet, texts = "".join(sorted(set("".join(words)) | set(MARKS))), lines_of(words)
     else:
         alphabet = common_characters() + "，。？！"
-    if not (folder / "texts.txt").exists():
+        texts = poems(alphabet)
+    if not (folder / "fonts").exists():
         take_all_fonts(script.packages, LARGEST, folder / "fonts", alphabet.replace(" ", ""))
-        (folder / "texts.txt").write_text("".join(f"{text}\n" for text in texts_of(script, alphabet)), "utf-8")
+    (folder / "texts.txt").write_text("".join(f"{text}\n" for text in texts), "utf-8")
     sources = [{"kind": "words", "file": "texts.txt"}]
     if not script.dictionary:
         sources.append({"kind": "uniform"})
@@ -174,9 +173,10 @@ def prepare(script: Script, folder: Path) -> Dict[str, Any]:
 
 def measure(name: str, folder: Path, minutes: float) -> Tuple[List[Row], np.ndarray]:
     """Train a reader in a folder; return what it reads, and a picture of the first lines."""
-    settings = prepare(SCRIPTS[name], folder)
+    is_trained = (folder / "lines-manifest.json").exists()
+    settings = {} if is_trained else prepare(SCRIPTS[name], folder)
     os.chdir(folder)
-    if not Path("lines-manifest.json").exists():
+    if not is_trained:
         start = {"pretrained": BEGINS_WITH, "alphabet_change": "new", "time_budget": 60 * minutes}
         ocr_lib.train("lines", "scan", "fonts", settings=settings, **start)
     recipe = ocr_lib.load_preset(Path("lines-recipe.json"))
