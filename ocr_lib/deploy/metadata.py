@@ -52,6 +52,7 @@ class Metadata(NamedTuple):
             for layer in recipe["network"]["convolutions"]
         )
         how = {key: image[key] for key in _PREPARED if key in image}
+        how["crop"] = tuple(how.get("crop", (0, 0)))
         return Preparation((image["width"], image["height"]), shrinkage, **how)
 
     @property

@@ -157,6 +157,8 @@ class TestMetadata:
             "channels": 1,
             "frame": "last",
             "rotate": 0,
+            "crop": [0.0, 0.0],
+            "ground": "keep",
             "resize": "area",
             "invert": "auto",
         }

@@ -1,4 +1,4 @@
-"""A whole run on images that only colour tells apart, and whose text runs down."""
+"""Whole runs on images that only colour tells apart, and whose text runs down, or whose ground has many colours."""
 
 import cv2
 import numpy as np
@@ -13,11 +13,9 @@ from tests.train_command import one_thread
 
 COUNT = 300
 COLOURS = {"r": (0, 0, 255), "g": (0, 130, 0)}  # of one grey
+IN_COLOUR = {"image.width": 40, "image.height": 12, "image.channels": 3, "image.rotate": 90}
+ON_TILES = {"image.width": 60, "image.height": 20, "image.crop": "[0.25, 0.3]", "image.ground": "subtract"}
 SETTINGS = {
-    "image.width": 40,
-    "image.height": 12,
-    "image.channels": 3,
-    "image.rotate": 90,
     "augmentation.shear": 0.1,
     "augmentation.noise": 4,
     "network.convolutions": '[{"filters": 8, "pool": [2, 2]}]',
@@ -49,19 +47,52 @@ def blocks(tmp_path_factory):
     return folder
 
 
+def draw_on_tiles(text, generator):
+    """Draw a bar, thin or thick, on a tile of another colour for each character, between two dark bands."""
+    image = np.full((40, 60, 3), 10, np.uint8)
+    for place, character in enumerate(text):
+        ink, ground = generator.integers(0, 100), generator.integers(160, 256)
+        if generator.random() < 0.5:
+            ink, ground = ground, ink
+        tile = image[10:28, 20 * place : 20 * place + 20]
+        tile[:] = ground
+        tile[3:-3, 9 : 11 if character == "i" else 15] = ink
+    return image
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiles")
+    generator = np.random.default_rng(0)
+    for index in range(COUNT):
+        text = "".join(generator.choice(list("im"), 3))
+        cv2.imwrite(str(folder / f"{text}_{index}.png"), draw_on_tiles(text, generator))
+    return folder
+
+
+def learned(train, images, prefix, settings):
+    """Train and export; return the exported model, which reads what the checkpoint does."""
+    options = [f"--set={key}={value}" for key, value in {**settings, **SETTINGS}.items()]
+    where = ["--train-data", images, "--prefix", prefix, "--format", "names", "--export-on-end"]
+    result = train(one_thread(*where, *options, "--epochs", 12))
+    assert result.returncode == 0, result.stderr
+    reader, predictor = Reader(load_checkpoint(str(prefix))), Predictor(prefix.with_suffix(".onnx"))
+    assert predictor.preparation == reader.preparation
+    for recognizer in reader, predictor:
+        assert evaluate(recognizer, images, format="names").figures["exact_match"] > 0.95
+    return predictor
+
+
+def test_ink_on_tiles_of_any_colour_is_learned_and_exported(train, tiles, tmp_path):
+    predictor = learned(train, tiles, tmp_path / "ocr", ON_TILES)
+    assert (predictor.preparation.crop, predictor.preparation.ground) == ((0.25, 0.3), "subtract")
+
+
 def test_is_learned_and_exported(train, blocks, tmp_path):
     grey = {character: read_image(next(blocks.glob(f"{character}_*.png"))) for character in COLOURS}
     assert np.abs(grey["r"].astype(int) - grey["g"]).max() <= 1
-    settings = [f"--set={key}={value}" for key, value in SETTINGS.items()]
-    where = ["--train-data", blocks, "--prefix", tmp_path / "ocr", "--format", "names", "--export-on-end"]
-    result = train(one_thread(*where, *settings, "--epochs", 8))
-    assert result.returncode == 0, result.stderr
-    reader, predictor = Reader(load_checkpoint(str(tmp_path / "ocr"))), Predictor(tmp_path / "ocr.onnx")
-    assert predictor.preparation == reader.preparation
+    predictor = learned(train, blocks, tmp_path / "ocr", IN_COLOUR)
     assert (predictor.preparation.channels, predictor.preparation.rotate) == (3, 90)
-    for recognizer in reader, predictor:
-        found = evaluate(recognizer, blocks, format="names")
-        assert found.figures["exact_match"] > 0.95
     (first, second) = predictor.predict(draw("rg")).characters
     assert (first.text, second.text) == ("r", "g")
     assert first.x < second.x < 40, "in pixels from the top, which is where the line begins"
