@@ -69,6 +69,7 @@ def long_folder(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_training_with_a_long_path_of_temporary_files(tmp_path, long_folder):
     assert_trained(run(training(tmp_path / "ocr"), TMPDIR=long_folder), tmp_path / "ocr")
     assert not list(long_folder.iterdir())
