@@ -166,10 +166,11 @@ def forward(
     trellis = np.full((len(log_probs) + 1, 2 + num_states, num_samples), IMPOSSIBLE)
     trellis[0, 2 + starts, samples] = 0.0
     emitted = log_probs[:, samples, states]  # (T, S, N)
-    for before, after, step, active in zip(trellis, trellis[1:], emitted, mask):
-        reached = log_sum(before[2:], before[1:-1], before[:-2] + skips) + step
-        after[2:] = before[2:]
-        np.copyto(after[2:], reached, where=active)
+    for before, after, step, active, is_all in zip(trellis, trellis[1:], emitted, mask, mask.all(axis=1).tolist()):
+        reached = log_sum(before[2:], before[1:-1], before[:-2] + skips)
+        np.add(reached, step, out=after[2:])
+        if not is_all:
+            np.copyto(after[2:], before[2:], where=~active)
     return trellis
 
 

@@ -13,6 +13,7 @@ from ocr_lib.alphabet import BLANK
 from ocr_lib.recognize.ctc import IMPOSSIBLE, NEGLIGIBLE, forward, lattice, log_sum, total
 
 _MANY = 128  # classes
+_AT_ONCE = 20_000  # numbers, which fit into a processor's cache
 _UNSEEN = -40.0  # the logarithm of what changes no digit of a confidence
 
 _Floats = npt.NDArray[np.float64]
@@ -126,67 +127,95 @@ def posteriors(
 def _odds_of_replaced(
     steps: _Floats, ends: _Ids, characters: _Ids, counts: _Ids, ways: _Ways, scale: _Floats
 ) -> _Floats:
-    """Add up the labels that have any character, the right one included, in each place: (L, N), over the label."""
-    odds = np.zeros(characters.shape)
-    before, behind = _before(characters), _behind(characters)
-    for n, (end, count) in enumerate(zip(ends, counts)):
-        column = np.s_[:count, n]
-        own = _Ways(*(way[: end + 1, :count, n] for way in ways))
-        odds[column] = _odds_of_one_replaced(steps[:end, n, 1:], before[column], behind[column], own, scale[n])
-    return odds
-
-
-def _odds_of_one_replaced(steps: _Floats, before: _Ids, behind: _Ids, ways: _Ways, scale: float) -> _Floats:
-    """Do it for a sample: steps (T, C - 1), neighbours (L,), ways (T + 1, L) -> (L,).
+    """Add up the labels that have any character, the right one included, in each place: (L, N), over the label.
 
     Paths stand on a class for some steps, from an arrival on. As the product of its probabilities over these is the
     ratio of two such from the first step on, one running sum over arrivals has all of them.
     """
-    if not len(before) or not len(steps):
-        return np.zeros(len(before))
-    if steps.shape[1] > _MANY:
+    odds = np.zeros(characters.shape)
+    if not len(steps):
+        return odds
+    before, behind = _before(characters), _behind(characters)
+    steps = steps[:, :, 1:]  # (T, N, C - 1)
+    if steps.shape[2] > _MANY:
         steps, before, behind = _with_rare_ones_as_one(steps, before, behind)
-    begins, length = _windows(ways.from_any[:-1], ways.to_any[1:], scale)
-    within = np.minimum(begins + np.arange(length)[:, None], len(steps) - 1)  # (W, L)
-    is_within = begins + np.arange(length)[:, None] < len(steps)
-    products = np.zeros((len(steps) + 1, steps.shape[1]))
-    np.cumsum(np.maximum(steps, NEGLIGIBLE), axis=0, out=products[1:])
-    places = np.arange(len(before))
-    from_any, from_blank = ways.from_any[within, places], ways.from_blank[within, places]
-    to_any, to_blank = ways.to_any[within + 1, places], ways.to_blank[within + 1, places]
-    arrived = from_any[:, :, None] - products[within]  # (W, L, C - 1)
-    left = np.where(is_within, to_any - scale, IMPOSSIBLE)[:, :, None] + products[within + 1]
+    steps = np.maximum(steps, NEGLIGIBLE)
+    products = np.zeros((len(steps) + 1, *steps.shape[1:]))
+    np.cumsum(steps, axis=0, out=products[1:])
+    best = np.zeros(products.shape[:2])
+    np.cumsum(steps.max(axis=2), axis=0, out=best[1:])
+    samples, places = np.nonzero(np.arange(len(characters)) < counts[:, None])  # (K,) each
+    begins, lengths = _windows(ways, best, samples, places, ends, scale)
+    order = np.argsort(-lengths, kind="stable")  # what is computed at once shall have windows of about one length
+    while len(order):
+        longest = int(lengths[order[0]])
+        some, order = np.split(order, [max(1, _AT_ONCE // (longest * steps.shape[2]))])
+        column = places[some], samples[some]
+        window = begins[some] + np.arange(longest)[:, None]  # (W, K)
+        odds[column] = _odds_within(products, window, ends, column, (before[column], behind[column]), ways, scale)
+    return odds
+
+
+def _odds_within(
+    products: _Floats,
+    window: _Ids,
+    ends: _Ids,
+    column: Tuple[_Ids, _Ids],
+    around: Tuple[_Ids, _Ids],
+    ways: _Ways,
+    scale: _Floats,
+) -> _Floats:
+    """Do it for K places: products (T + 1, N, C - 1), steps to look at (W, K), neighbours (K,) each -> (K,)."""
+    samples = column[1]
+    is_within = window < ends[samples]
+    window = np.minimum(window, ends[samples] - 1)
+    from_any, from_blank = ways.from_any[(window, *column)], ways.from_blank[(window, *column)]
+    to_any, to_blank = ways.to_any[(window + 1, *column)], ways.to_blank[(window + 1, *column)]
+    arrived = from_any[:, :, None] - products[window, samples]  # (W, K, C - 1)
+    left = np.where(is_within, to_any - scale[samples], IMPOSSIBLE)[:, :, None] + products[window + 1, samples]
     # Next to an equal character a path needs the blank between the two.
-    repeats, repeated = places[before != BLANK], places[behind != BLANK]
-    arrived[:, repeats, before[repeats] - 1] += (from_blank - from_any)[:, repeats]
-    left[:, repeated, behind[repeated] - 1] += (to_blank - to_any)[:, repeated]
+    repeats, repeated = (np.flatnonzero(neighbours != BLANK) for neighbours in around)
+    arrived[:, repeats, around[0][repeats] - 1] += (from_blank - from_any)[:, repeats]
+    left[:, repeated, around[1][repeated] - 1] += (to_blank - to_any)[:, repeated]
     left += np.logaddexp.accumulate(arrived, axis=0)
     return np.exp(np.maximum(left, NEGLIGIBLE, out=left), out=left).sum(axis=(0, 2))
 
 
 def _with_rare_ones_as_one(steps: _Floats, before: _Ids, behind: _Ids) -> Tuple[_Floats, _Ids, _Ids]:
-    """Put the classes that are improbable at all steps into one, for alphabets of thousands.
+    """Put the classes that are improbable at all steps of a sample into one, for alphabets of thousands.
 
     Paths from one of them to another then count as if they stood on one, which the square of their probability says.
     """
-    neighbours = np.union1d(before, behind)
-    most = steps.max(axis=0)
-    most[neighbours[neighbours != BLANK] - 1] = np.inf
-    order = np.argsort(-most, kind="stable")
-    kept = order[: max(_MANY, len(neighbours))]
-    places = np.zeros(steps.shape[1] + 1, dtype=np.intp)
-    places[kept + 1] = np.arange(1, len(kept) + 1)
-    rest = np.log(np.maximum(np.exp(steps[:, order[len(kept) :]]).sum(axis=1, keepdims=True), np.exp(NEGLIGIBLE)))
-    return np.concatenate([steps[:, kept], rest], axis=1), places[before], places[behind]
+    neighbours = [np.union1d(*pair) for pair in zip(before.T, behind.T)]
+    most = max(_MANY, *map(len, neighbours))
+    fewer = np.empty((*steps.shape[:2], most + 1))
+    before, behind = before.copy(), behind.copy()
+    for n, known in enumerate(neighbours):
+        likeliest = steps[:, n].max(axis=0)
+        likeliest[known[known != BLANK] - 1] = np.inf
+        order = np.argsort(-likeliest, kind="stable")
+        kept, rare = order[:most], order[most:]
+        fewer[:, n, :-1] = steps[:, n, kept]
+        fewer[:, n, -1] = np.log(np.maximum(np.exp(steps[:, n, rare]).sum(axis=1), np.exp(NEGLIGIBLE)))
+        classes = np.zeros(steps.shape[2] + 1, dtype=np.intp)
+        classes[kept + 1] = np.arange(1, most + 1)
+        before[:, n], behind[:, n] = classes[before[:, n]], classes[behind[:, n]]
+    return fewer, before, behind
 
 
-def _windows(arriving: _Floats, leaving: _Floats, scale: float) -> Tuple[_Ids, int]:
-    """Find where each place can be, for all that counts: (T, L) each -> first steps (L,), and one length for all."""
-    may_arrive = arriving + np.maximum.accumulate(leaving[::-1])[::-1] > scale + _UNSEEN
-    may_leave = leaving + np.maximum.accumulate(arriving) > scale + _UNSEEN
+def _windows(ways: _Ways, best: _Floats, samples: _Ids, places: _Ids, ends: _Ids, scale: _Floats) -> Tuple[_Ids, _Ids]:
+    """Find where each of K places can be, for all that counts: its first step, and how many; (K,) each.
+
+    Paths are bounded by the running products of each step's most probable character, (T + 1, N).
+    """
+    is_within = np.arange(len(ways.from_any) - 1)[:, None] < ends[samples]  # (T, K)
+    arriving = np.where(is_within, ways.from_any[:-1, places, samples] - best[:-1, samples], IMPOSSIBLE)
+    leaving = np.where(is_within, ways.to_any[1:, places, samples] + best[1:, samples], IMPOSSIBLE)
+    least = scale[samples] + _UNSEEN
+    may_arrive = arriving + np.maximum.accumulate(leaving[::-1])[::-1] > least
+    may_leave = leaving + np.maximum.accumulate(arriving) > least
     begins = may_arrive.argmax(axis=0)
-    ends = len(leaving) - may_leave[::-1].argmax(axis=0)
-    return begins, int((ends - begins).max())
+    return begins, len(leaving) - may_leave[::-1].argmax(axis=0) - begins
 
 
 def _odds_of_left_out(characters: _Ids, counts: _Ids, ways: _Ways, scale: _Floats) -> _Floats:
