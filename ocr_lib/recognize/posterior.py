@@ -187,7 +187,7 @@ def _with_rare_ones_as_one(steps: _Floats, before: _Ids, behind: _Ids) -> Tuple[
     Paths from one of them to another then count as if they stood on one, which the square of their probability says.
     """
     neighbours = [np.union1d(*pair) for pair in zip(before.T, behind.T)]
-    most = max(_MANY, *map(len, neighbours))
+    most = min(steps.shape[2], max(_MANY, *map(len, neighbours)))
     fewer = np.empty((*steps.shape[:2], most + 1))
     before, behind = before.copy(), behind.copy()
     for n, known in enumerate(neighbours):

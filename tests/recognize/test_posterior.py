@@ -167,6 +167,13 @@ def test_refuses_what_does_not_fit(shape, labels, lengths, message):
         posteriors(np.full(shape, 0.25), labels, lengths)
 
 
+def test_a_text_of_many_characters_may_have_all_of_its_alphabet():
+    label = [*range(1, 140), *range(139, 0, -1)]
+    probabilities = np.full((600, 1, 140), 1 / 140)
+    (found,) = posteriors(probabilities, [label])
+    assert np.isfinite(found.log_likelihood) and (found.confidences > 0).all()
+
+
 def test_alphabets_of_thousands_change_confidences_by_what_rare_classes_say(monkeypatch):
     random = np.random.default_rng(8)
     probabilities = random.dirichlet(np.full(600, 0.01), (30, 2))  # a few likely classes at each step
