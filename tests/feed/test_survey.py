@@ -8,6 +8,7 @@ from ocr_lib.feed.disk import fitting
 from ocr_lib.feed.survey import Surveyor, survey
 from ocr_lib.geometry import Shrinkage
 from ocr_lib.preparation import Preparation
+from ocr_lib.recipe.auto import find_recipe
 from ocr_lib.sets.dataset import open_dataset
 from tests.toy import png
 
@@ -133,3 +134,17 @@ def test_parted(write):
     assert (of.texts(), others.texts()) == (["a", "d"], ["b", "c"])
     assert (of.faults, others.faults) == (["one"], [])
     np.testing.assert_array_equal(of.columns, seen.columns[[0, 3]])
+
+
+def test_tiles_of_many_colours_between_bands_are_seen(tmp_path):
+    generator = np.random.default_rng(0)
+    for index in range(20):
+        image = np.zeros((60, 120, 3), np.uint8)
+        for place in range(3):
+            tile = image[15:45, 40 * place : 40 * place + 40]
+            tile[:] = generator.integers(0, 256, 3)
+            tile[10:20, 18:22] = generator.integers(0, 256, 3)
+        cv2.imwrite(str(tmp_path / f"{index}_abc.png"), image)
+    dataset = open_dataset(tmp_path)
+    image = find_recipe(survey(dataset, range(20), num_workers=1).facts()).recipe.image
+    assert (image.crop, image.ground) == ((0.25, 0.25), "subtract")
