@@ -61,13 +61,13 @@ def look_at_ground(image: np.ndarray) -> Ground:
         (H, W) or (H, W, 3) uint8.
     """
     step = max(1, len(image) // _ROWS)
-    rows = with_channels(image[:, ::step], 3)[:, :_MOST_COLUMNS].astype(np.int16)
+    rows = with_channels(np.ascontiguousarray(image[:, ::step][:, :_MOST_COLUMNS]), 3)
     top, bottom = _empty(rows), _empty(rows[::-1])
     squares = _squares(rows[top : len(rows) - bottom : step])
     middle = squares.shape[1] // 2
-    medians = np.partition(squares, middle, axis=1)[:, middle]  # (N, 3)
-    distances = np.abs(squares - medians[:, None]).max(axis=2).astype(np.float32)  # (N, P)
-    spread, contrast = math.sqrt(medians.var(axis=0).mean()), math.sqrt(np.square(distances).mean())
+    medians = np.partition(squares, middle, axis=1)[:, middle].astype(np.float32)  # (N, 3)
+    distances = (squares - medians[:, None]).ravel()
+    spread, contrast = math.sqrt(medians.var(axis=0).mean()), math.sqrt(distances @ distances / distances.size)
     return Ground(spread / (contrast + _ROUNDING), top / len(rows), bottom / len(rows))
 
 
@@ -82,7 +82,9 @@ def _squares(image: np.ndarray) -> np.ndarray:
 
 def _empty(rows: np.ndarray) -> int:
     """Return how many rows of (H, W, 3), from the first one on, have the colour of its first pixel; 0 if all have."""
-    return int((np.abs(rows - rows[0, 0]) > _SAME).any(axis=(1, 2)).argmax())
+    colour = rows[0, 0].astype(int)
+    is_same = cv2.inRange(rows, colour - _SAME, colour + _SAME)
+    return int((is_same.min(axis=1) == 0).argmax())
 
 
 def _largest(image: np.ndarray) -> np.ndarray:
