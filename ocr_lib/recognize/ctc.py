@@ -4,7 +4,6 @@ Graves, Fernandez, Gomez, Schmidhuber: Connectionist Temporal Classification: La
 Recurrent Neural Networks. ICML 2006. Class 0 is the blank.
 """
 
-import math
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -12,8 +11,13 @@ import numpy.typing as npt
 
 from ocr_lib.alphabet import BLANK
 
-_STEPS_UNSCALED = 4  # of 1e-45 each, the least number of float32, they stay numbers
-LOG_2 = math.log(2)
+IMPOSSIBLE = -1e30
+"""Stands for log 0 while probabilities are added up: differences of it are numbers, unlike those of -inf."""
+
+NEGLIGIBLE = -700.0
+"""The logarithm of what adds nothing to 1. For less, `numpy.exp` takes ten times as long."""
+
+_FEW = 300  # numbers, for which the time that numpy's calls take is what counts
 
 
 def required_steps(label: Sequence[object]) -> int:
@@ -73,19 +77,17 @@ def log_likelihood(
     Returns
     -------
     ndarray, shape (N,), float64
-        Natural logarithms of probabilities; -inf where the time steps are too few for the label, or it is 1e-300 times
-        less probable than what its paths begin with.
+        Natural logarithms of probabilities; -inf where the time steps are too few for the label.
 
     Raises
     ------
     ValueError
         If shapes, lengths or class ids do not fit.
     """
-    steps = np.asarray(log_probs, dtype=np.float64)
+    steps = np.maximum(np.asarray(log_probs, dtype=np.float64), IMPOSSIBLE)
     states, mask = lattice(steps.shape, labels, lengths)
-    probabilities = np.exp(np.where(mask[:, :, None], steps, 0.0))
-    mantissas, exponents = total(*forward(probabilities, states, mask, np.zeros(len(labels), dtype=np.intp)), labels)
-    return logarithm(mantissas, exponents)
+    trellis = forward(steps, states, mask, np.zeros(len(labels), dtype=np.intp))
+    return total(trellis, labels)
 
 
 def lattice(
@@ -130,20 +132,19 @@ def lattice(
 
 
 def forward(
-    probabilities: npt.NDArray[np.float64],
+    log_probs: npt.NDArray[np.float64],
     states: npt.NDArray[np.intp],
     mask: npt.NDArray[np.bool_],
     starts: npt.NDArray[np.intp],
-) -> Tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+) -> npt.NDArray[np.float64]:
     """Compute how likely paths are to stand on each state after each number of time steps.
 
-    Reversed steps, masks and states give the backward variables instead. They are scaled, as Rabiner, A Tutorial on
-    Hidden Markov Models (1989) does, so that long samples do not underflow: every fourth step, by a power of two.
+    Reversed steps, masks and states give the backward variables instead.
 
     Parameters
     ----------
-    probabilities : ndarray, shape (T, N, C)
-        Of each class at each time step, numbers where the mask is True.
+    log_probs : ndarray, shape (T, N, C)
+        Finite where the mask is True.
     states : ndarray, shape (S, N)
         The classes that paths pass through from left to right.
     mask : ndarray, shape (T, N)
@@ -154,54 +155,47 @@ def forward(
 
     Returns
     -------
-    trellis : ndarray, shape (T + 1, 2 + S, N)
-        Probabilities as scaled. The first two states are impossible; they let the next two look back like the others.
-    exponents : ndarray, shape (T + 1, N), intp
-        Times 2 to the power of these they are probabilities.
+    ndarray, shape (T + 1, 2 + S, N)
+        Natural logarithms. The first two states are impossible; they let the next two look back like the others.
     """
     num_states, num_samples = states.shape
     samples = np.arange(num_samples)
     # A path may pass over the blank between two characters unless they are equal; two blanks always are.
-    may_skip = np.zeros(states.shape)
-    may_skip[2:] = states[2:] != states[:-2]
-    trellis = np.zeros((len(probabilities) + 1, 2 + num_states, num_samples))
-    trellis[0, 2 + starts, samples] = 1.0
-    exponents = np.zeros((len(probabilities) + 1, num_samples), dtype=np.intp)
-    emitted = probabilities[:, samples, states]  # (T, S, N)
-    is_whole = mask.all(axis=1).tolist()
-    for t, (before, after, step) in enumerate(zip(trellis, trellis[1:, 2:], emitted)):
-        np.multiply(before[:-2], may_skip, out=after)
-        after += before[1:-1]
-        after += before[2:]
-        after *= step
-        if t % _STEPS_UNSCALED == 0:
-            exponents[t + 1] = np.where(mask[t], np.maximum(np.frexp(after.max(axis=0))[1], -1000), 0)
-            after *= np.ldexp(1.0, -exponents[t + 1])
-        if not is_whole[t]:
-            np.copyto(after, before[2:], where=~mask[t])
-    return trellis, np.cumsum(exponents, axis=0)
+    skips = np.full(states.shape, IMPOSSIBLE)
+    skips[2:][states[2:] != states[:-2]] = 0.0
+    trellis = np.full((len(log_probs) + 1, 2 + num_states, num_samples), IMPOSSIBLE)
+    trellis[0, 2 + starts, samples] = 0.0
+    emitted = log_probs[:, samples, states]  # (T, S, N)
+    for before, after, step, active, is_all in zip(trellis, trellis[1:], emitted, mask, mask.all(axis=1).tolist()):
+        reached = log_sum(before[2:], before[1:-1], before[:-2] + skips)
+        np.add(reached, step, out=after[2:])
+        if not is_all:
+            np.copyto(after[2:], before[2:], where=~active)
+    return trellis
 
 
-def total(
-    trellis: npt.NDArray[np.float64], exponents: npt.NDArray[np.intp], labels: Sequence[Sequence[int]]
-) -> Tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
-    """Add up the paths that end on a label's last character or on the blank behind it.
-
-    Returns
-    -------
-    mantissas : ndarray, shape (N,)
-        From 1/2 to 1, or 0.
-    exponents : ndarray, shape (N,), intp
-        Times 2 to the power of these they are probabilities.
-    """
+def total(trellis: npt.NDArray[np.float64], labels: Sequence[Sequence[int]]) -> npt.NDArray[np.float64]:
+    """Add up the paths that end on a label's last character or on the blank behind it: (T + 1, 2 + S, N) -> (N,)."""
     samples = np.arange(len(labels))
     # An empty label has no character: before its blank stands an impossible state.
     blanks = 2 + 2 * np.array([len(label) for label in labels], dtype=np.intp)
-    mantissas, own = np.frexp(trellis[-1, blanks, samples] + trellis[-1, blanks - 1, samples])
-    return mantissas, own + exponents[-1]
+    likelihoods = log_sum(trellis[-1, blanks, samples], trellis[-1, blanks - 1, samples])
+    return np.where(likelihoods > IMPOSSIBLE / 2, likelihoods, -np.inf)
 
 
-def logarithm(mantissas: npt.NDArray[np.float64], exponents: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Return the natural logarithms of numbers that `total` gives; -inf for 0."""
-    with np.errstate(divide="ignore"):
-        return np.log(mantissas) + exponents * LOG_2
+def log_sum(first: npt.NDArray[np.float64], *others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Add numbers that are given and returned as finite logarithms, many several times as fast as `numpy.logaddexp`."""
+    if first.size < _FEW:
+        for term in others:
+            first = np.logaddexp(first, term)
+        return first
+    top = first
+    for term in others:
+        top = np.maximum(top, term)
+    least = top + NEGLIGIBLE
+    added = np.exp(np.maximum(first, least) - top)
+    for term in others:
+        added += np.exp(np.maximum(term, least) - top)
+    np.log(added, out=added)
+    added += top
+    return added

@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ocr_lib.alphabet import BLANK
-from ocr_lib.recognize.ctc import LOG_2, forward, lattice, logarithm, total
+from ocr_lib.recognize.ctc import IMPOSSIBLE, NEGLIGIBLE, forward, lattice, log_sum, total
 
 _MANY = 128  # classes
 _AT_ONCE = 20_000  # numbers, which fit into a processor's cache
 _UNSEEN = -40.0  # the logarithm of what changes no digit of a confidence
-_LEAST = 1e-300  # stands for 0 where logarithms are taken
-_LOST = 930  # times 2 less probable, or 1e280 times, too little is left in 64 bits
 
 _Floats = npt.NDArray[np.float64]
 _Ids = npt.NDArray[np.intp]
@@ -32,10 +30,10 @@ class Posterior(NamedTuple):
     confidences : ndarray, shape (L,), float64
         The posterior of each character, given that the others are right: the label's probability over the sum of its
         own and of those of all labels that have another character in this place, or none. 0 where the label is
-        impossible, or 1e280 times less probable than what its paths may do before a step and, apart from that, behind.
+        impossible.
     positions : ndarray, shape (L,), float64
         The mean time step at which paths of the label stand on each character, from 0, where the first step begins, to
-        1, where the last one ends. Evenly spread where confidences are 0 for these reasons.
+        1, where the last one ends. Evenly spread where the label is impossible.
     """
 
     log_likelihood: float
@@ -44,7 +42,7 @@ class Posterior(NamedTuple):
 
 
 class _Ways(NamedTuple):
-    """Probabilities of the paths around each character, with t steps behind them, as scaled: (T + 1, L, N) each.
+    """Probabilities of the paths around each character, with t steps behind them: logarithms, (T + 1, L, N) each.
 
     Attributes
     ----------
@@ -56,10 +54,6 @@ class _Ways(NamedTuple):
         Of the other steps, if they begin with this character.
     to_blank, to_character, to_any
         Of the other steps, if they begin with the blank behind this character, the character behind that, or either.
-    ahead, back : ndarray, shape (T + 1, N), intp
-        Exponents of 2, the scales of the first three, and of the others over the label's probability.
-    share : ndarray, shape (T + 1, N)
-        What makes one of the first three times one of the others a share of the label's probability.
     """
 
     from_blank: _Floats
@@ -69,9 +63,6 @@ class _Ways(NamedTuple):
     to_blank: _Floats
     to_character: _Floats
     to_any: _Floats
-    ahead: _Ids
-    back: _Ids
-    share: _Floats
 
 
 def posteriors(
@@ -97,59 +88,50 @@ def posteriors(
     ValueError
         If shapes, lengths or class ids do not fit.
     """
-    given = np.asarray(probabilities)
+    given = np.asarray(probabilities, dtype=np.float64)
     states, mask = lattice(given.shape, labels, lengths)  # (S, N), (T, N)
-    steps = np.where(mask[:, :, None], given, 0.0).astype(np.float64)  # (T, N, C)
+    with np.errstate(divide="ignore"):
+        steps = np.maximum(np.log(np.where(mask[:, :, None], given, 0.0)), IMPOSSIBLE)  # (T, N, C)
     counts = np.array([len(label) for label in labels], dtype=np.intp)
     num_states, num_samples = states.shape
 
     # The backward variables are the forward ones of the reversed samples, so one pass computes both.
-    trellis, exponents = forward(
+    trellis = forward(
         np.concatenate([steps, steps[::-1]], axis=1),
         np.concatenate([states, states[::-1]], axis=1),
         np.concatenate([mask, mask[::-1]], axis=1),
         np.concatenate([np.zeros_like(counts), num_states - 1 - 2 * counts]),
     )
     ahead, back = trellis[:, :, :num_samples], trellis[::-1, ::-1, num_samples:]
-    exponents_ahead = exponents[:, :num_samples]
-    mantissas, own = total(ahead, exponents_ahead, labels)
-    likelihoods = logarithm(mantissas, own)
-    exponents_back = exponents[::-1, num_samples:] - own
-    is_seen = (mantissas > 0) & ((exponents_ahead + exponents_back).max(axis=0) < _LOST)
-    share = np.ldexp(is_seen / np.where(is_seen, mantissas, 1.0), exponents_ahead + exponents_back)
     # The first character has two impossible states and a blank before it; so has the last one behind it.
     from_character, from_blank, staying = ahead[:, 1:-2:2], ahead[:, 2:-2:2], ahead[:, 3::2]
     onward, to_blank, to_character = back[:, 1:-2:2], back[:, 2:-2:2], back[:, 3::2]
-    ways = _Ways(
-        from_blank,
-        from_character + from_blank,
-        staying,
-        onward,
-        to_blank,
-        to_character,
-        to_blank + to_character,
-        exponents_ahead,
-        exponents_back,
-        share,
-    )
+    from_any, to_any = log_sum(from_character, from_blank), log_sum(to_blank, to_character)
+    ways = _Ways(from_blank, from_any, staying, onward, to_blank, to_character, to_any)
+    likelihoods = total(ahead, labels)
+    scale = np.where(np.isfinite(likelihoods), likelihoods, 0.0)
     characters = states[1::2]
-    with np.errstate(all="ignore"):  # of what is impossible, or padding
-        odds = _odds_of_replaced(steps, mask.sum(axis=0), characters, counts, ways)
-        odds += _odds_of_left_out(characters, counts, ways)
-        confidences = np.where(np.isnan(odds), 0.0, np.minimum(1.0, 1.0 / odds))  # rivals may be beyond all numbers
-        positions = _mean_steps(characters, ways) / mask.sum(axis=0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # of what is impossible, or padding
+        odds = _odds_of_replaced(steps, mask.sum(axis=0), characters, counts, ways, scale)
+        odds += _odds_of_left_out(characters, counts, ways, scale)
+        confidences = np.minimum(1.0, 1.0 / odds)
+        positions = _mean_steps(characters, ways, scale) / mask.sum(axis=0)
     return [
         Posterior(likelihood, confidence[:count], position[:count])
-        if seen
+        if likelihood > -np.inf
         else Posterior(likelihood, np.zeros(count), (np.arange(count) + 0.5) / max(count, 1))
-        for likelihood, seen, confidence, position, count in zip(
-            likelihoods.tolist(), is_seen.tolist(), confidences.T, positions.T, counts
-        )
+        for likelihood, confidence, position, count in zip(likelihoods.tolist(), confidences.T, positions.T, counts)
     ]
 
 
-def _odds_of_replaced(steps: _Floats, ends: _Ids, characters: _Ids, counts: _Ids, ways: _Ways) -> _Floats:
-    """Add up the labels that have any character, the right one included, in each place: (L, N), over the label."""
+def _odds_of_replaced(
+    steps: _Floats, ends: _Ids, characters: _Ids, counts: _Ids, ways: _Ways, scale: _Floats
+) -> _Floats:
+    """Add up the labels that have any character, the right one included, in each place: (L, N), over the label.
+
+    Paths stand on a class for some steps, from an arrival on. As the product of its probabilities over these is the
+    ratio of two such from the first step on, one running sum over arrivals has all of them.
+    """
     odds = np.zeros(characters.shape)
     if not len(steps):
         return odds
@@ -157,49 +139,46 @@ def _odds_of_replaced(steps: _Floats, ends: _Ids, characters: _Ids, counts: _Ids
     steps = steps[:, :, 1:]  # (T, N, C - 1)
     if steps.shape[2] > _MANY:
         steps, before, behind = _with_rare_ones_as_one(steps, before, behind)
+    steps = np.maximum(steps, NEGLIGIBLE)
+    products = np.zeros((len(steps) + 1, *steps.shape[1:]))
+    np.cumsum(steps, axis=0, out=products[1:])
+    best = np.zeros(products.shape[:2])
+    np.cumsum(steps.max(axis=2), axis=0, out=best[1:])
     samples, places = np.nonzero(np.arange(len(characters)) < counts[:, None])  # (K,) each
-    begins, lengths = _windows(steps, samples, places, ends, ways)
+    begins, lengths = _windows(ways, best, samples, places, ends, scale)
     order = np.argsort(-lengths, kind="stable")  # what is computed at once shall have windows of about one length
     while len(order):
         longest = int(lengths[order[0]])
         some, order = np.split(order, [max(1, _AT_ONCE // (longest * steps.shape[2]))])
         column = places[some], samples[some]
         window = begins[some] + np.arange(longest)[:, None]  # (W, K)
-        odds[column] = _odds_within(steps, window, ends, column, (before[column], behind[column]), ways)
+        odds[column] = _odds_within(products, window, ends, column, (before[column], behind[column]), ways, scale)
     return odds
 
 
 def _odds_within(
-    steps: _Floats,
+    products: _Floats,
     window: _Ids,
     ends: _Ids,
     column: Tuple[_Ids, _Ids],
     around: Tuple[_Ids, _Ids],
     ways: _Ways,
+    scale: _Floats,
 ) -> _Floats:
-    """Do it for K places: steps (T, N, C - 1), of which to look at (W, K), neighbours (K,) each -> (K,).
-
-    Paths stand on a class for some steps, from an arrival on: those that do at a step did at the one before, or arrive.
-    """
+    """Do it for K places: products (T + 1, N, C - 1), steps to look at (W, K), neighbours (K,) each -> (K,)."""
     samples = column[1]
     is_within = window < ends[samples]
     window = np.minimum(window, ends[samples] - 1)
-    leaving = is_within * ways.share[window + 1, samples]  # (W, K)
     from_any, from_blank = ways.from_any[(window, *column)], ways.from_blank[(window, *column)]
-    to_any, to_blank = (leaving * way[(window + 1, *column)] for way in (ways.to_any, ways.to_blank))
-    standing = np.repeat(from_any[:, :, None], steps.shape[2], axis=2)  # (W, K, C - 1)
+    to_any, to_blank = ways.to_any[(window + 1, *column)], ways.to_blank[(window + 1, *column)]
+    arrived = from_any[:, :, None] - products[window, samples]  # (W, K, C - 1)
+    left = np.where(is_within, to_any - scale[samples], IMPOSSIBLE)[:, :, None] + products[window + 1, samples]
     # Next to an equal character a path needs the blank between the two.
     repeats, repeated = (np.flatnonzero(neighbours != BLANK) for neighbours in around)
-    standing[:, repeats, around[0][repeats] - 1] = from_blank[:, repeats]
-    rescaling = np.ldexp(1.0, ways.ahead[window, samples] - ways.ahead[window + 1, samples])
-    probabilities = steps[window, samples] * rescaling[:, :, None]
-    standing *= probabilities
-    for before, after, step in zip(standing, standing[1:], probabilities[1:]):
-        after += before * step
-    odds: _Floats = (standing.sum(axis=2) * to_any).sum(axis=0)
-    next_to_equal = standing[:, repeated, around[1][repeated] - 1] * (to_blank - to_any)[:, repeated]
-    odds[repeated] += next_to_equal.sum(axis=0)
-    return odds
+    arrived[:, repeats, around[0][repeats] - 1] += (from_blank - from_any)[:, repeats]
+    left[:, repeated, around[1][repeated] - 1] += (to_blank - to_any)[:, repeated]
+    left += np.logaddexp.accumulate(arrived, axis=0)
+    return np.exp(np.maximum(left, NEGLIGIBLE, out=left), out=left).sum(axis=(0, 2))
 
 
 def _with_rare_ones_as_one(steps: _Floats, before: _Ids, behind: _Ids) -> Tuple[_Floats, _Ids, _Ids]:
@@ -215,49 +194,46 @@ def _with_rare_ones_as_one(steps: _Floats, before: _Ids, behind: _Ids) -> Tuple[
         likeliest = steps[:, n].max(axis=0)
         likeliest[known[known != BLANK] - 1] = np.inf
         order = np.argsort(-likeliest, kind="stable")
-        kept = order[:most]
+        kept, rare = order[:most], order[most:]
         fewer[:, n, :-1] = steps[:, n, kept]
-        fewer[:, n, -1] = steps[:, n, order[most:]].sum(axis=1)
+        fewer[:, n, -1] = np.log(np.maximum(np.exp(steps[:, n, rare]).sum(axis=1), np.exp(NEGLIGIBLE)))
         classes = np.zeros(steps.shape[2] + 1, dtype=np.intp)
         classes[kept + 1] = np.arange(1, most + 1)
         before[:, n], behind[:, n] = classes[before[:, n]], classes[behind[:, n]]
     return fewer, before, behind
 
 
-def _windows(steps: _Floats, samples: _Ids, places: _Ids, ends: _Ids, ways: _Ways) -> Tuple[_Ids, _Ids]:
+def _windows(ways: _Ways, best: _Floats, samples: _Ids, places: _Ids, ends: _Ids, scale: _Floats) -> Tuple[_Ids, _Ids]:
     """Find where each of K places can be, for all that counts: its first step, and how many; (K,) each.
 
-    Paths between are bounded by the products of each step's most probable character.
+    Paths are bounded by the running products of each step's most probable character, (T + 1, N).
     """
-    best = np.zeros(ways.ahead.shape)  # (T + 1, N), of running products
-    np.cumsum(_logs(steps.max(axis=2)), axis=0, out=best[1:])
-    is_within = np.arange(len(steps))[:, None] < ends[samples]  # (T, K)
-    arriving = _logs(ways.from_any[:-1, places, samples]) + (ways.ahead * LOG_2 - best)[:-1, samples]
-    leaving = _logs(ways.to_any[1:, places, samples]) + (ways.back * LOG_2 + best)[1:, samples]
-    arriving, leaving = (np.where(is_within, logs, -np.inf) for logs in (arriving, leaving))
-    may_arrive = arriving + np.maximum.accumulate(leaving[::-1])[::-1] > _UNSEEN
-    may_leave = leaving + np.maximum.accumulate(arriving) > _UNSEEN
+    is_within = np.arange(len(ways.from_any) - 1)[:, None] < ends[samples]  # (T, K)
+    arriving = np.where(is_within, ways.from_any[:-1, places, samples] - best[:-1, samples], IMPOSSIBLE)
+    leaving = np.where(is_within, ways.to_any[1:, places, samples] + best[1:, samples], IMPOSSIBLE)
+    least = scale[samples] + _UNSEEN
+    may_arrive = arriving + np.maximum.accumulate(leaving[::-1])[::-1] > least
+    may_leave = leaving + np.maximum.accumulate(arriving) > least
     begins = may_arrive.argmax(axis=0)
     return begins, len(leaving) - may_leave[::-1].argmax(axis=0) - begins
 
 
-def _logs(probabilities: _Floats) -> _Floats:
-    return np.log(np.maximum(probabilities, _LEAST))
-
-
-def _odds_of_left_out(characters: _Ids, counts: _Ids, ways: _Ways) -> _Floats:
+def _odds_of_left_out(characters: _Ids, counts: _Ids, ways: _Ways, scale: _Floats) -> _Floats:
     """Compute the probability of the label without each character: (L, N), over the label's."""
     equal = _before(characters) == _behind(characters)
-    passing = np.where(equal, ways.from_blank, ways.from_any) * ways.to_character
+    passing = np.where(equal, ways.from_blank, ways.from_any) + ways.to_character
     # Without its last character a label ends with what comes before.
     is_last = np.arange(len(characters))[:, None] == counts - 1
-    return (passing * ways.share[:, None]).sum(axis=0) + is_last * ways.from_any[-1] * ways.share[-1]
+    return np.exp(np.maximum(passing - scale, NEGLIGIBLE)).sum(axis=0) + np.where(
+        is_last, np.exp(ways.from_any[-1] - scale), 0.0
+    )
 
 
-def _mean_steps(characters: _Ids, ways: _Ways) -> _Floats:
+def _mean_steps(characters: _Ids, ways: _Ways, scale: _Floats) -> _Floats:
     """Average the time steps, from the middle of each, at which paths stand on each character: (L, N)."""
     arriving = np.where(_before(characters) == characters, ways.from_blank, ways.from_any)
-    shares = ((arriving + ways.staying) * ways.onward * ways.share[:, None])[:-1]  # (T, L, N)
+    shares = log_sum(arriving, ways.staying) + ways.onward - scale
+    shares = np.exp(np.maximum(shares[:-1], NEGLIGIBLE))  # (T, L, N)
     middles = np.arange(len(shares)) + 0.5
     return np.tensordot(middles, shares, axes=1) / shares.sum(axis=0)
 

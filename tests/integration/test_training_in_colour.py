@@ -29,6 +29,15 @@ SETTINGS = {
 }
 
 
+def write_images(folder, draw_one):
+    """Write images, each named by its text, of which a function draws one with a generator."""
+    generator = np.random.default_rng(0)
+    for index in range(COUNT):
+        text, image = draw_one(generator)
+        cv2.imwrite(str(folder / f"{text}_{index}.png"), image)
+    return folder
+
+
 def draw(text):
     """Draw blocks of the colours that a text names, one below the other."""
     image = np.full((60, 18, 3), 250, np.uint8)
@@ -39,12 +48,11 @@ def draw(text):
 
 @pytest.fixture(scope="module")
 def blocks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("blocks")
-    generator = np.random.default_rng(0)
-    for index in range(COUNT):
+    def draw_one(generator):
         text = "".join(generator.choice(list(COLOURS), generator.integers(1, 4)))
-        cv2.imwrite(str(folder / f"{text}_{index}.png"), draw(text))
-    return folder
+        return text, draw(text)
+
+    return write_images(tmp_path_factory.mktemp("blocks"), draw_one)
 
 
 def draw_on_tiles(text, generator):
@@ -62,19 +70,18 @@ def draw_on_tiles(text, generator):
 
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiles")
-    generator = np.random.default_rng(0)
-    for index in range(COUNT):
+    def draw_one(generator):
         text = "".join(generator.choice(list("im"), 3))
-        cv2.imwrite(str(folder / f"{text}_{index}.png"), draw_on_tiles(text, generator))
-    return folder
+        return text, draw_on_tiles(text, generator)
+
+    return write_images(tmp_path_factory.mktemp("tiles"), draw_one)
 
 
-def learned(train, images, prefix, settings):
+def learned(train, images, prefix, settings, epochs):
     """Train and export; return the exported model, which reads what the checkpoint does."""
     options = [f"--set={key}={value}" for key, value in {**settings, **SETTINGS}.items()]
     where = ["--train-data", images, "--prefix", prefix, "--format", "names", "--export-on-end"]
-    result = train(one_thread(*where, *options, "--epochs", 12))
+    result = train(one_thread(*where, *options, "--epochs", epochs))
     assert result.returncode == 0, result.stderr
     reader, predictor = Reader(load_checkpoint(str(prefix))), Predictor(prefix.with_suffix(".onnx"))
     assert predictor.preparation == reader.preparation
@@ -84,14 +91,14 @@ def learned(train, images, prefix, settings):
 
 
 def test_ink_on_tiles_of_any_colour_is_learned_and_exported(train, tiles, tmp_path):
-    predictor = learned(train, tiles, tmp_path / "ocr", ON_TILES)
+    predictor = learned(train, tiles, tmp_path / "ocr", ON_TILES, 12)
     assert (predictor.preparation.crop, predictor.preparation.ground) == ((0.25, 0.3), "subtract")
 
 
 def test_is_learned_and_exported(train, blocks, tmp_path):
     grey = {character: read_image(next(blocks.glob(f"{character}_*.png"))) for character in COLOURS}
     assert np.abs(grey["r"].astype(int) - grey["g"]).max() <= 1
-    predictor = learned(train, blocks, tmp_path / "ocr", IN_COLOUR)
+    predictor = learned(train, blocks, tmp_path / "ocr", IN_COLOUR, 8)
     assert (predictor.preparation.channels, predictor.preparation.rotate) == (3, 90)
     (first, second) = predictor.predict(draw("rg")).characters
     assert (first.text, second.text) == ("r", "g")

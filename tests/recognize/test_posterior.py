@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ocr_lib.recognize import posterior as module
 from ocr_lib.recognize.ctc import log_likelihood
-from ocr_lib.recognize.decode import best_path
 from ocr_lib.recognize.posterior import posteriors
 from tests.recognize.enumeration import collapse, label_probabilities, random_log_probs
 
@@ -122,7 +121,7 @@ def test_the_impossible_is_spread_evenly_without_confidence(label, steps, recwar
 
 def test_long_samples_do_not_underflow():
     """Uniform steps: n characters, r of them like their left neighbours, have binomial(T + n - r, 2 n) paths."""
-    steps, classes, length = 1500, 11, 100
+    steps, classes, length = 3000, 11, 200
     label = [1 + k % 10 for k in range(length)]
     (found,) = posteriors(np.full((steps, 1, classes), 1 / classes), [label])
     whole = math.comb(steps + length, 2 * length)
@@ -135,22 +134,13 @@ def test_long_samples_do_not_underflow():
 
 
 def test_a_rival_that_is_only_possible_later_is_not_lost():
-    """Two characters, each all but impossible while the other is read."""
-    faint = 1e-25
+    """Two characters, each all but impossible while the other is read: 1e-350 is no float64."""
+    faint = 1e-35
     steps = np.full((20, 1, 3), faint)
     steps[:10, :, 1] = steps[10:, :, 2] = 1.0
     (found,) = posteriors(steps, [[1]])
     assert found.log_likelihood == pytest.approx(10 * math.log(faint) + math.log(11), rel=1e-12)
     assert found.confidences[0] == pytest.approx(0.5, rel=1e-9)
-
-
-def test_a_label_that_little_speaks_for_has_no_confidence(recwarn):
-    steps = np.full((60, 1, 3), 1e-30)
-    steps[:, :, 1] = 1.0
-    (found,) = posteriors(steps, [[2] * 20])
-    assert found.log_likelihood < 50 * math.log(1e-30)
-    assert found.confidences.tolist() == [0.0] * 20
-    assert not recwarn.list
 
 
 def test_empty_labels_and_batches():
@@ -187,8 +177,7 @@ def test_a_text_of_many_characters_may_have_all_of_its_alphabet():
 def test_alphabets_of_thousands_change_confidences_by_what_rare_classes_say(monkeypatch):
     random = np.random.default_rng(8)
     probabilities = random.dirichlet(np.full(600, 0.01), (30, 2))  # a few likely classes at each step
-    probabilities = 0.99 * probabilities + 0.01 / 600
-    labels = [best_path(probabilities)[0], [5, 5, 9]]
+    labels = [list(random.integers(1, 600, 6)), [5, 5, 9]]
     few = posteriors(probabilities, labels)
     monkeypatch.setattr(module, "_MANY", 10**6)
     for found, exact in zip(few, posteriors(probabilities, labels)):
