@@ -24,7 +24,15 @@ _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line
 _FEW = 0.01  # labels that may lack room, images that may have text where others have none
 _MOST_KEPT = 0.75  # of the height, or it is not worth cutting off the rest
 _UNEVEN = 0.5  # as `ocr_lib.images.ground` measures it: ink on paper has 0.1
-_EPOCHS = {"model": 55.0, "captcha": 160.0, "text-line": 38.0}  # for 1,000 samples
+_CAPTCHAS, _WORDS, _LINES = "captcha-distorted", "words", "printed-lines"  # models to begin with
+# Epochs for 1,000 samples, and how many times the preset's learning rate: more undoes what a model knows.
+_TRAINING = {
+    "captcha": (160.0, 1.0),
+    _CAPTCHAS: (55.0, 0.5),
+    "text-line": (38.0, 1.0),
+    _WORDS: (20.0, 0.25),
+    _LINES: (20.0, 0.25),
+}
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
 _UPDATES = 50  # of an epoch, at least, unless batches become too small
 _BATCH_SIZES = (32, 16, 8)
@@ -47,14 +55,9 @@ _STRONG: Dict[str, object] = {
 }
 _STRONG_SHIFT, _STRONG_ELASTIC = 1 / 12, 1 / 16  # of the image's height
 
-MODEL = "captcha-distorted"
-"""The network to begin with where labels are of letters and digits: it knows nearly all, in one case at least."""
-
-_KNOWN = frozenset(string.ascii_letters + string.digits)
+_LETTERS = frozenset(string.ascii_letters + string.digits)
 _MOST_KNOWN = 0.9  # of the characters
-_HEIGHTS_OF_MODEL = 32, 50  # it knows letters of up to 20 pixels
-_STRIDE_OF_MODEL = 2
-_RATE_OF_MODEL = 0.5  # times the learning rate: more undoes what it knows
+_HEIGHTS_OF_MODEL = 32, 50  # that of captchas knows letters of up to 20 pixels
 
 
 class Facts(NamedTuple):
@@ -103,10 +106,17 @@ class Found(NamedTuple):
     of_training: List[str]
 
 
-def find_recipe(facts: Facts) -> Found:
+def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     """Find a recipe for samples. The same facts give the same recipe.
 
     It is the preset ``captcha`` for images of one shape, and ``text-line`` for others, with what the data ask for.
+
+    Parameters
+    ----------
+    facts : Facts
+    beginning : {"model", "nothing", "pretrained"}
+        What the network begins with: a model by name, where one suits the samples; nothing; or a trained network that
+        has its own image and shape, so that only how to train it matters.
     """
     is_upright = bool(np.median(facts.heights / facts.widths) > _UPRIGHT and np.median(facts.lengths) > 1)
     if is_upright:
@@ -117,26 +127,23 @@ def find_recipe(facts: Facts) -> Found:
     preset = load_preset("captcha" if wide <= _ONE_SHAPE * narrow else "text-line")
     is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
     is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
-    is_known = preset.image.width is not None and not is_upright and _knows(facts.characters)
-    widths, height = _sizes(facts, preset, _HEIGHTS_OF_MODEL if is_known else _HEIGHTS)
-    strides = _strides(widths, facts.lengths)
-    model = MODEL if is_known and math.prod(strides) >= _STRIDE_OF_MODEL else None
-    network = model_recipe(MODEL).network.folded() if model else _with_strides(preset.network, strides)
-    kind = "model" if model else preset.name
-    batch_size, epochs = _training(preset, kind, len(facts.lengths))
-    rate = preset.training.learning_rate * (_RATE_OF_MODEL if model else 1)
+    nearest = _nearest_model(facts, preset)
+    may_begin = beginning == "model" and not is_upright and _knows(nearest, facts.characters)
+    known = nearest if may_begin else None
+    width, height = _size(facts, preset, known)
+    widths = facts.widths * height // facts.heights if width is None else np.full(len(facts.widths), width)
+    model, network = _network(preset, known, widths, facts.lengths)
+    kind = nearest if beginning == "pretrained" else model or preset.name
     settings: Dict[str, object] = {
         "name": AUTO,
         "image.rotate": 90 if is_upright else 0,
         "image.crop": crop,
         "image.ground": "subtract" if is_uneven else "keep",
         "image.channels": 3 if is_colour else 1,
-        "image.width": None if preset.image.width is None else int(widths[0]),
+        "image.width": width,
         "image.height": height,
         "network": msgspec.to_builtins(network),
-        "training.batch_size": batch_size,
-        "training.epochs": epochs,
-        "training.learning_rate": rate * batch_size / preset.training.batch_size,
+        **_training(preset, kind, len(facts.lengths)),
         **_changes(kind, height),
     }
     recipe = override(preset, settings)
@@ -161,18 +168,25 @@ def _common(shares: np.ndarray) -> float:
 
 
 def _changes(kind: str, height: int) -> Dict[str, object]:
-    """Return what keeps a network from knowing few images of one size by heart."""
-    if kind == "text-line":
-        return {}
-    if kind == "model":
+    """Return what keeps a network from knowing few captchas by heart."""
+    if kind == _CAPTCHAS:
         sizes = {"augmentation.shift": height * _STRONG_SHIFT, "augmentation.elastic": height * _STRONG_ELASTIC}
         return {**_STRONG, **sizes, "training.warmup": 1.0}
-    return {**_MODERATE, "network.dropout": 0.3, "training.warmup": 1.0}
+    return {**_MODERATE, "network.dropout": 0.3, "training.warmup": 1.0} if kind == "captcha" else {}
 
 
-def _knows(characters: str) -> bool:
-    """Tell whether a model of the zoo knows most of some characters."""
-    return sum(character in _KNOWN for character in characters) >= _MOST_KNOWN * len(characters)
+def _nearest_model(facts: Facts, preset: Recipe) -> str:
+    """Return the model whose images are most like the samples."""
+    if preset.image.width is not None:
+        return _CAPTCHAS
+    are_words = " " not in facts.characters and _longest(facts.lengths) <= model_recipe(_WORDS).text.max_length
+    return _WORDS if are_words and _knows(_WORDS, facts.characters) else _LINES
+
+
+def _knows(model: str, characters: str) -> bool:
+    """Tell whether a model knows most of some characters, or ones that look alike."""
+    known = _LETTERS.union(model_recipe(model).text.alphabet)
+    return sum(character in known for character in characters) >= _MOST_KNOWN * len(characters)
 
 
 def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.ndarray, longest: int) -> List[str]:
@@ -182,7 +196,7 @@ def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.nd
     colour = "in colour, since it shows what grey hides" if image.channels == 3 else "in grey"
     if image.ground == "subtract":
         colour = "as contrast to the ground around, which differs more than ink does from it"
-    stride = math.prod(convolution.pool[0] for convolution in recipe.network.convolutions)
+    stride = _stride(recipe.network)
     steps = int(np.median(widths)) // stride
     top, bottom = image.crop
     cut = [f"{top:.0%} cut off at the top and {bottom:.0%} at the bottom, where nothing is"] if top + bottom else []
@@ -200,18 +214,18 @@ def _reasons(recipe: Recipe, count: int) -> List[str]:
     ]
 
 
-def _sizes(facts: Facts, preset: Recipe, heights: Tuple[int, float]) -> Tuple[np.ndarray, int]:
-    """Return the widths (N,) of the images as the network is to read them, and the height."""
+def _size(facts: Facts, preset: Recipe, model: Optional[str]) -> Tuple[Optional[int], int]:
+    """Return width, if it is the same for all, and height of the images as the network is to read them."""
     if preset.image.width is None:
-        height = preset.image.height
-        return facts.widths * height // facts.heights, height
+        image = model_recipe(model).image if model else preset.image
+        return image.width, image.height
     rows, columns = float(np.median(facts.heights)), float(np.median(facts.widths))
     longest = _longest(facts.lengths)
-    lowest, highest = (height / rows for height in heights)
+    lowest, highest = (height / rows for height in (_HEIGHTS_OF_MODEL if model else _HEIGHTS))
     scale = max(lowest, min(1.0, highest, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
     most = max(longest, preset.text.max_length)  # the preset's texts must fit as well
     width = max(4 * round(columns * scale / 4), 2 * most + 1)
-    return np.full(len(facts.lengths), width), 8 * max(2, round(rows * scale / 8))
+    return width, 8 * max(2, round(rows * scale / 8))
 
 
 def _longest(lengths: np.ndarray) -> int:
@@ -227,6 +241,22 @@ def _strides(widths: np.ndarray, lengths: np.ndarray) -> Tuple[int, ...]:
     return strides
 
 
+def _network(
+    preset: Recipe, model: Optional[str], widths: np.ndarray, lengths: np.ndarray
+) -> Tuple[Optional[str], NetworkRecipe]:
+    """Return the model and its network, if there is one and labels have room in it; else a preset's with such room."""
+    strides = _strides(widths, lengths)
+    if model:
+        network = model_recipe(model).network.folded()
+        if model == _WORDS or _stride(network) <= math.prod(strides):
+            return model, network
+    return None, _with_strides(preset.network, strides)
+
+
+def _stride(network: NetworkRecipe) -> int:
+    return math.prod(convolution.pool[0] for convolution in network.convolutions)
+
+
 def _with_strides(network: NetworkRecipe, strides: Tuple[int, ...]) -> NetworkRecipe:
     convolutions = tuple(
         msgspec.structs.replace(convolution, pool=(stride, convolution.pool[1]))
@@ -235,10 +265,14 @@ def _with_strides(network: NetworkRecipe, strides: Tuple[int, ...]) -> NetworkRe
     return msgspec.structs.replace(network, convolutions=convolutions)
 
 
-def _training(preset: Recipe, kind: str, count: int) -> Tuple[int, int]:
-    """Return batch size and epochs: few samples are seen more often, and in smaller batches."""
+def _training(preset: Recipe, kind: str, count: int) -> Dict[str, object]:
+    """Return how to train: few samples are seen more often, and in smaller batches."""
     batch_size = preset.training.batch_size
     if preset.image.width is not None:
         batch_size = next((size for size in _BATCH_SIZES if count >= _UPDATES * size), _BATCH_SIZES[-1])
-    epochs = round(_EPOCHS[kind] * math.sqrt(1000 / count))
-    return batch_size, min(max(epochs, _LEAST_EPOCHS), _MOST_EPOCHS)
+    epochs, rate = _TRAINING[kind]
+    return {
+        "training.batch_size": batch_size,
+        "training.epochs": min(max(round(epochs * math.sqrt(1000 / count)), _LEAST_EPOCHS), _MOST_EPOCHS),
+        "training.learning_rate": rate * preset.training.learning_rate * batch_size / preset.training.batch_size,
+    }

@@ -166,21 +166,21 @@ def is_found(options: StartOptions) -> bool:
 
 def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
     """Return a start with the recipe for samples, and the weights of a trained network that suits them."""
-    found = find_recipe(facts)
-    reasons = [*found.of_images, *found.of_training]
     has_own = any(is_inherited(key) and key not in FITTED for key, _ in settings)
-    if found.model is None or has_own:
+    found = find_recipe(facts, "nothing" if has_own else "model")
+    reasons = [*found.of_images, *found.of_training]
+    if found.model is None:
         return start._replace(recipe=override(found.recipe, settings), finish=None, reasons=reasons)
     known, weights = _trained(found.model)
     image = msgspec.to_builtins(found.recipe.image)
     sizes = [(key, image[key.partition(".")[2]]) for key in FITTED]
     recipe = inherit(found.recipe, [*sizes, *settings], known)
-    reasons.append(f"the network {found.model} to begin with, which knows letters and digits")
+    reasons.append(f"the network {found.model} to begin with, which knows most of the characters")
     return start._replace(recipe=recipe, pretrained=Pretrained(weights, known), finish=None, reasons=reasons)
 
 
 def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], facts: Facts) -> Start:
-    found = find_recipe(facts)
+    found = find_recipe(facts, "pretrained")
     return start._replace(recipe=inherited(found.recipe), finish=None, reasons=found.of_training)
 
 

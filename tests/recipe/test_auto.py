@@ -97,6 +97,7 @@ def test_few_samples_are_seen_more_often_and_in_smaller_batches():
     assert [each.learning_rate for each in sizes] == pytest.approx([0.001, 0.002, 0.004, 0.004])
 
 
+WIDTHS = np.linspace(900, 2700, 900).astype(int)
 BOUNDS = [(1, 3000), (1, 3000), (1, 90)], [(0, 120), (0, 120)], [(0, 300), (0, 49), (0, 49)]
 
 
@@ -165,13 +166,43 @@ class TestModel:
         "height, width, length, characters",
         [
             (50, 200, 5, "абвгд0"),
-            (50, np.linspace(100, 900, 900).astype(int), 5, "abc"),  # of any width
+            (50, np.linspace(100, 900, 900).astype(int), 5, "абвгд0"),
+            (50, np.linspace(300, 900, 900).astype(int), 90, "abc "),  # of any width
             (200, 50, 6, "abc"),  # upright: letters would lie on their side
             (32, 200, 30, "abc"),  # too few time steps
         ],
     )
     def test_others_begin_with_nothing(self, height, width, length, characters):
         assert find_recipe(facts(900, height, width, length, characters=characters)).model is None
+
+    @pytest.mark.parametrize(
+        "length, characters, model, size",
+        [
+            (20, "abcXYZ019", "words", (100, 32)),
+            (21, "abcXYZ019", "printed-lines", (None, 32)),  # longer than what that knows
+            (5, "abcXYZ019 ", "printed-lines", (None, 32)),  # several words
+            (20, "abcXYZ019?!#@", "printed-lines", (None, 32)),
+        ],
+    )
+    def test_of_any_width_is_that_of_words_or_that_of_lines(self, length, characters, model, size):
+        begun = find_recipe(facts(900, 50, WIDTHS, length, characters=characters))
+        assert (begun.model, begun.recipe.image.size) == (model, size)
+        assert begun.recipe.network == model_recipe(model).network.folded()
+        lines = load_preset("text-line")
+        assert begun.recipe.augmentation == lines.augmentation
+        assert begun.recipe.training.learning_rate < lines.training.learning_rate
+
+    @pytest.mark.parametrize("width", [200, WIDTHS])
+    def test_may_be_left_out(self, width):
+        samples = facts(900, 50, width, 5, characters="abc")
+        assert find_recipe(samples, "nothing") == find_recipe(facts(900, 50, width, 5))
+
+    @pytest.mark.parametrize("width", [200, WIDTHS])
+    def test_a_trained_network_of_ones_own_is_trained_like_one(self, width):
+        samples = facts(900, 50, width, 5, characters="abc")
+        begun, own = find_recipe(samples), find_recipe(facts(900, 50, width, 5), "pretrained")
+        assert own.model is None
+        assert own.recipe.training == begun.recipe.training
 
     def test_takes_fewer_epochs_and_more_augmentation(self):
         begun, fresh = (found(900, 50, 200, 5, characters=characters) for characters in ("abc", "абв"))
