@@ -14,17 +14,19 @@ from ocr_lib.zoo.recipes import model_recipe
 
 AUTO = "auto"
 
+_CAPTCHAS, _WORDS, _LINES = "captcha-distorted", "words", "printed-lines"  # models to begin with
+
 _UPRIGHT = 1.5  # how many times as high as wide
 _ONE_SHAPE = 1.2  # how many times the widest of most aspect ratios may be the narrowest
 _MOST = 0.05, 0.95
 _PIXELS_A_CHARACTER = 2400
 _HEIGHTS = 16, math.inf  # the least and the most, in pixels
-_STEPS_A_CHARACTER = 5
+_STEPS_A_CHARACTER = 5  # at least
+_STEPS_OF_MODELS = {_CAPTCHAS: 5, _WORDS: 1, _LINES: 2}
 _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
 _FEW = 0.01  # labels that may lack room, images that may have text where others have none
 _MOST_KEPT = 0.75  # of the height, or it is not worth cutting off the rest
 _UNEVEN = 0.5  # as `ocr_lib.images.ground` measures it: ink on paper has 0.1
-_CAPTCHAS, _WORDS, _LINES = "captcha-distorted", "words", "printed-lines"  # models to begin with
 # Epochs for 1,000 samples, and how many times the preset's learning rate: more undoes what a model knows.
 _TRAINING = {
     "captcha": (160.0, 1.0),
@@ -236,21 +238,25 @@ def _longest(lengths: np.ndarray) -> int:
 def _strides(widths: np.ndarray, lengths: np.ndarray) -> Tuple[int, ...]:
     """Return the largest strides that leave room for most labels."""
     for strides in _STRIDES:
-        if np.quantile(widths // math.prod(strides) - _STEPS_A_CHARACTER * lengths, _FEW) >= 0:
+        if _has_room(widths // math.prod(strides), lengths, _STEPS_A_CHARACTER):
             break
     return strides
+
+
+def _has_room(steps: np.ndarray, lengths: np.ndarray, steps_a_character: int) -> bool:
+    """Tell whether there are enough time steps for most labels."""
+    return bool(np.quantile(steps - steps_a_character * lengths, _FEW) >= 0)
 
 
 def _network(
     preset: Recipe, model: Optional[str], widths: np.ndarray, lengths: np.ndarray
 ) -> Tuple[Optional[str], NetworkRecipe]:
     """Return the model and its network, if there is one and labels have room in it; else a preset's with such room."""
-    strides = _strides(widths, lengths)
     if model:
         network = model_recipe(model).network.folded()
-        if model == _WORDS or _stride(network) <= math.prod(strides):
+        if _has_room(widths // _stride(network), lengths, _STEPS_OF_MODELS[model]):
             return model, network
-    return None, _with_strides(preset.network, strides)
+    return None, _with_strides(preset.network, _strides(widths, lengths))
 
 
 def _stride(network: NetworkRecipe) -> int:

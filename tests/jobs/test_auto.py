@@ -3,7 +3,7 @@
 import pytest
 
 from ocr_lib import OCRError, evaluate, train
-from ocr_lib.cli import generate
+from ocr_lib.cli import generate, generate_text
 from ocr_lib.net.manifest import read_manifest, read_recipe
 from ocr_lib.zoo.recipes import model_recipe
 from tests.toy import FONT
@@ -43,10 +43,28 @@ def test_letters_and_digits_are_read_at_once(captchas, tmp_path):
     assert evaluate(tmp_path / "ocr", captchas / "test").figures["exact_match"] > 0.5
 
 
+@pytest.mark.parametrize(
+    "texts, style, model",
+    [("one line\nof some words\n", "scan", "printed-lines"), ("word\nphotograph\n", "photo", "words")],
+)
+def test_words_and_lines_are_read_at_once(tmp_path, texts, style, model):
+    (tmp_path / "texts.txt").write_text(texts)
+    drawn = ["--texts", str(tmp_path / "texts.txt"), "--style", style, "--count=40", "--num_proc=1", "--quiet"]
+    assert generate_text.main([str(FONT), *drawn, "--out", str(tmp_path / "images")]) == 0
+    settings = {"training.epochs": 1}
+    trained = train(tmp_path / "ocr", train_data=tmp_path / "images", settings=settings, cpus=1, quiet=True)
+    recipe = recipe_of(tmp_path / "ocr")
+    assert recipe.image == model_recipe(model).image
+    assert set(recipe.text.alphabet) == set(texts) - {"\n"}
+    assert trained.best.metrics["cer"] < 0.2
+
+
 def test_a_network_of_ones_own_begins_with_nothing(captchas, tmp_path):
     settings = {"training.epochs": 1, "network.hidden": 20, "network.layers": 1}
     train(tmp_path / "ocr", train_data=captchas / "test", settings=settings, cpus=1, quiet=True)
-    assert recipe_of(tmp_path / "ocr").network.hidden == 20
+    network = recipe_of(tmp_path / "ocr").network
+    assert network.hidden == 20
+    assert all(convolution.batch_norm for convolution in network.convolutions)  # exported models have none
 
 
 def test_a_checkpoint_of_ones_own_keeps_its_network_and_image(captchas, tmp_path):
