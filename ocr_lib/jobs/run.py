@@ -91,11 +91,12 @@ def run(plan: Plan, start: Start, options: RunOptions, exchange: Exchange) -> Tr
         validation = validation_batches(plan, pool, share)
         batches = training_parts(plan, pool, progress.epoch, progress.batch, share)
         feed = Feed(batches, len(plan.bounds(0)), validation)
-        trainer = Trainer(crew, feed, store, progress, start.pretrained, exchange, options.gradient_compression)
+        pretrained = start.load_pretrained() if start.load_pretrained else None
+        trainer = Trainer(crew, feed, store, progress, pretrained, exchange, options.gradient_compression)
         if options.export_on_end and share.rank == 0:
             checked_model(trainer.checkpoint(), Samples(*validation[0]))
-        if start.pretrained:
-            new = sorted(set(recipe.text.alphabet) - set(start.pretrained.recipe.text.alphabet))
+        if pretrained:
+            new = sorted(set(recipe.text.alphabet) - set(pretrained.recipe.text.alphabet))
             logger.info("New characters: %s", ", ".join(map(repr, new)) or "none")
         if options.dry_run:
             trainer.try_out()

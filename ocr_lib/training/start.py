@@ -26,6 +26,7 @@ from ocr_lib.training.warm_start import (
 )
 from ocr_lib.zoo.models import SUFFIX as MODEL
 from ocr_lib.zoo.models import is_model, model_path
+from ocr_lib.zoo.recipes import model_recipe
 
 DEFAULT_PRESET = "captcha"
 WORDS_PRESET, LINES_PRESET = "word", "scan"
@@ -88,8 +89,8 @@ class Start(NamedTuple):
         Of the run to go on with, be it under another prefix.
     make_alphabet : callable, optional
         From the characters of the training labels to the alphabet; the recipe's is kept if left out.
-    pretrained : Pretrained, optional
-        Weights of a checkpoint.
+    load_pretrained : callable, optional
+        Gives trained weights to begin with, when training begins.
     finish : callable, optional
         Where something is found from the data: from what is known of these to what the run begins with.
     reasons : list of str
@@ -100,7 +101,7 @@ class Start(NamedTuple):
     prefix: str
     manifest: Optional[Manifest] = None
     make_alphabet: Optional[Callable[[str], str]] = None
-    pretrained: Optional[Pretrained] = None
+    load_pretrained: Optional[Callable[[], Pretrained]] = None
     finish: Optional[Callable[[Facts], "Start"]] = None
     reasons: List[str] = []  # noqa: RUF012
 
@@ -165,18 +166,19 @@ def is_found(options: StartOptions) -> bool:
 
 
 def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
-    """Return a start with the recipe for samples, and the weights of a trained network that suits them."""
+    """Return a start with the recipe for samples, and the trained network that suits them."""
     has_own = any(is_inherited(key) and key not in FITTED for key, _ in settings)
     found = find_recipe(facts, "nothing" if has_own else "model")
     reasons = [*found.of_images, *found.of_training]
     if found.model is None:
         return start._replace(recipe=override(found.recipe, settings), finish=None, reasons=reasons)
-    known, weights = _trained(found.model)
+    known = msgspec.structs.replace(model_recipe(found.model), network=found.recipe.network)
     image = msgspec.to_builtins(found.recipe.image)
     sizes = [(key, image[key.partition(".")[2]]) for key in FITTED]
     recipe = inherit(found.recipe, [*sizes, *settings], known)
     reasons.append(f"the network {found.model} to begin with, which knows most of the characters")
-    return start._replace(recipe=recipe, pretrained=Pretrained(weights, known), finish=None, reasons=reasons)
+    load = partial(_load_pretrained, found.model)
+    return start._replace(recipe=recipe, load_pretrained=load, finish=None, reasons=reasons)
 
 
 def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], facts: Facts) -> Start:
@@ -278,8 +280,13 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
     recipe = inherited(own)
     pretrained = Pretrained(folded_weights(weights, trained, recipe), trained)
     make_alphabet = None if given is not None else change
-    start = Start(recipe, options.prefix, make_alphabet=make_alphabet, pretrained=pretrained)
+    start = Start(recipe, options.prefix, make_alphabet=make_alphabet, load_pretrained=lambda: pretrained)
     return start._replace(finish=partial(_with_found_training, start, inherited)) if find else start
+
+
+def _load_pretrained(name: str) -> Pretrained:
+    recipe, weights = _trained(name)
+    return Pretrained(weights, recipe)
 
 
 def _trained(name: str) -> Tuple[Recipe, Weights]:
