@@ -82,8 +82,13 @@ class Survey(NamedTuple):
         texts = self.texts()
         characters = "".join(sorted(set().union(*texts)))
         seen = {name: self.columns[name] for name in Look._fields if name in Facts._fields}
-        heights, widths, lengths = self.columns["height"], self.columns["width"], np.array(list(map(len, texts)))
-        return Facts(heights, widths, lengths, **seen, characters=characters)
+        heights, widths = self.columns["height"], self.columns["width"]
+        lengths, words = (np.array(list(map(count, texts))) for count in (len, _count_words))
+        return Facts(heights, widths, lengths, words, **seen, characters=characters)
+
+
+def _count_words(text: str) -> int:
+    return len(text.split())
 
 
 class Surveyor:

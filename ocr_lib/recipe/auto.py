@@ -69,8 +69,8 @@ class Facts(NamedTuple):
     ----------
     heights, widths : numpy.ndarray
         (N,) int, of the images, in pixels.
-    lengths : numpy.ndarray
-        (N,) int, characters of their texts.
+    lengths, words : numpy.ndarray
+        (N,) int, characters of their texts, and how many words spaces part these into.
     grey, hidden : numpy.ndarray
         (N,) float, contrast in grey, and what of it only colour shows; see `ocr_lib.images.contrast`.
     unevenness, top, bottom : numpy.ndarray
@@ -82,6 +82,7 @@ class Facts(NamedTuple):
     heights: np.ndarray
     widths: np.ndarray
     lengths: np.ndarray
+    words: np.ndarray
     grey: np.ndarray
     hidden: np.ndarray
     unevenness: np.ndarray
@@ -111,7 +112,8 @@ class Found(NamedTuple):
 def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     """Find a recipe for samples. The same facts give the same recipe.
 
-    It is the preset ``captcha`` for images of one shape, and ``text-line`` for others, with what the data ask for.
+    It is the preset ``captcha`` for single words in images of one shape, and else ``text-line``, with what the data ask
+    for.
 
     Parameters
     ----------
@@ -126,7 +128,8 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     crop = (0.0, 0.0) if is_upright else _crop(facts)
     facts = facts._replace(heights=np.maximum(1, np.round(facts.heights * (1 - sum(crop))).astype(int)))
     narrow, wide = np.quantile(facts.widths / facts.heights, _MOST).tolist()
-    preset = load_preset("captcha" if wide <= _ONE_SHAPE * narrow else "text-line")
+    are_captchas = wide <= _ONE_SHAPE * narrow and np.median(facts.words) <= 1
+    preset = load_preset("captcha" if are_captchas else "text-line")
     is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
     is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     nearest = _nearest_model(facts, preset)
@@ -152,7 +155,7 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     return Found(
         recipe,
         model,
-        _reasons_of_images(recipe, narrow, wide, widths, _longest(facts.lengths)),
+        _reasons_of_images(recipe, narrow, wide, widths, _most(facts.lengths)),
         _reasons(recipe, len(facts.lengths)),
     )
 
@@ -181,7 +184,7 @@ def _nearest_model(facts: Facts, preset: Recipe) -> str:
     """Return the model whose images are most like the samples."""
     if preset.image.width is not None:
         return _CAPTCHAS
-    are_words = " " not in facts.characters and _longest(facts.lengths) <= model_recipe(_WORDS).text.max_length
+    are_words = _most(facts.words) <= 1 and _most(facts.lengths) <= model_recipe(_WORDS).text.max_length
     return _WORDS if are_words and _knows(_WORDS, facts.characters) else _LINES
 
 
@@ -222,7 +225,7 @@ def _size(facts: Facts, preset: Recipe, model: Optional[str]) -> Tuple[Optional[
         image = model_recipe(model).image if model else preset.image
         return image.width, image.height
     rows, columns = float(np.median(facts.heights)), float(np.median(facts.widths))
-    longest = _longest(facts.lengths)
+    longest = _most(facts.lengths)
     lowest, highest = (height / rows for height in (_HEIGHTS_OF_MODEL if model else _HEIGHTS))
     scale = max(lowest, min(1.0, highest, math.sqrt(_PIXELS_A_CHARACTER * longest / (rows * columns))))
     most = max(longest, preset.text.max_length)  # the preset's texts must fit as well
@@ -230,9 +233,9 @@ def _size(facts: Facts, preset: Recipe, model: Optional[str]) -> Tuple[Optional[
     return width, 8 * max(2, round(rows * scale / 8))
 
 
-def _longest(lengths: np.ndarray) -> int:
-    """Return the most characters of a text, but for a few that are out of the ordinary."""
-    return int(np.sort(lengths)[int((1 - _FEW) * (len(lengths) - 1))])
+def _most(counts: np.ndarray) -> int:
+    """Return the most characters or words of a text, but for a few that are out of the ordinary."""
+    return int(np.sort(counts)[int((1 - _FEW) * (len(counts) - 1))])
 
 
 def _strides(widths: np.ndarray, lengths: np.ndarray) -> Tuple[int, ...]:

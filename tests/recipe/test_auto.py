@@ -14,10 +14,10 @@ from ocr_lib.recipe.settings import decode_json, encode_json, load_preset
 from ocr_lib.zoo.recipes import model_recipe
 
 
-def facts(count, height, width, length, hidden=0.0, uneven=0.1, top=0.0, bottom=0.0, characters="абв"):
+def facts(count, height, width, length, words=1, hidden=0.0, uneven=0.1, top=0.0, bottom=0.0, characters="абв"):
     """Return the facts of samples that are all alike, or differ as arrays say."""
-    columns = [np.broadcast_to(each, count) for each in (height, width, length, 50.0, hidden, uneven, top, bottom)]
-    return Facts(*columns, characters)
+    values = (height, width, length, words, 50.0, hidden, uneven, top, bottom)
+    return Facts(*(np.broadcast_to(each, count) for each in values), characters)
 
 
 def found(*args, **more):
@@ -49,6 +49,12 @@ def test_images_of_several_shapes_have_any_width():
     lines = load_preset("text-line")
     assert recipe.image.size == (None, 32)
     assert (recipe.network, recipe.augmentation) == (lines.network, lines.augmentation)
+
+
+@pytest.mark.parametrize("words", [3, np.where(np.arange(500) % 3, 2, 1)])
+def test_several_words_are_lines_though_all_images_have_one_shape(words):
+    assert found(500, 40, 600, 20, words).image.size == (None, 32)
+    assert found(500, 40, 600, 20, np.where(np.arange(500) % 3, 1, 2)).image.width is not None
 
 
 def test_images_that_differ_little_have_one_shape():
@@ -98,7 +104,7 @@ def test_few_samples_are_seen_more_often_and_in_smaller_batches():
 
 
 WIDTHS = np.linspace(900, 2700, 900).astype(int)
-BOUNDS = [(1, 3000), (1, 3000), (1, 90)], [(0, 120), (0, 120)], [(0, 300), (0, 49), (0, 49)]
+BOUNDS = [(1, 3000), (1, 3000), (1, 90), (1, 9)], [(0, 120), (0, 120)], [(0, 300), (0, 49), (0, 49)]
 
 
 @settings(max_examples=60)
@@ -176,16 +182,17 @@ class TestModel:
         assert find_recipe(facts(900, height, width, length, characters=characters)).model is None
 
     @pytest.mark.parametrize(
-        "length, characters, model, size",
+        "length, words, characters, model, size",
         [
-            (20, "abcXYZ019", "words", (100, 32)),
-            (21, "abcXYZ019", "printed-lines", (None, 32)),  # longer than what that knows
-            (5, "abcXYZ019 ", "printed-lines", (None, 32)),  # several words
-            (20, "abcXYZ019?!#@", "printed-lines", (None, 32)),
+            (20, 1, "abcXYZ019", "words", (100, 32)),
+            (20, 1 + (np.arange(900) == 7), "abcXYZ019 ", "words", (100, 32)),  # a space by mistake
+            (21, 1, "abcXYZ019", "printed-lines", (None, 32)),  # longer than what that knows
+            (5, 2, "abcXYZ019 ", "printed-lines", (None, 32)),
+            (20, 1, "abcXYZ019?!#@", "printed-lines", (None, 32)),
         ],
     )
-    def test_of_any_width_is_that_of_words_or_that_of_lines(self, length, characters, model, size):
-        begun = find_recipe(facts(900, 50, WIDTHS, length, characters=characters))
+    def test_of_any_width_is_that_of_words_or_that_of_lines(self, length, words, characters, model, size):
+        begun = find_recipe(facts(900, 50, WIDTHS, length, words, characters=characters))
         assert (begun.model, begun.recipe.image.size) == (model, size)
         assert begun.recipe.network == model_recipe(model).network.folded()
         lines = load_preset("text-line")
