@@ -23,18 +23,14 @@ _PIXELS_A_CHARACTER = 2400
 _HEIGHTS = 16, math.inf  # the least and the most, in pixels
 _STEPS_A_CHARACTER = 5  # at least
 _STEPS_OF_MODELS = {_CAPTCHAS: 5, _WORDS: 1, _LINES: 2}
+_WIDEST_WORD = 6  # times as wide as high
 _STRIDES = (2, 2, 1), (2, 1, 1), (1, 1, 1)  # of the convolutions along the line, those that cost least first
 _FEW = 0.01  # labels that may lack room, images that may have text where others have none
 _MOST_KEPT = 0.75  # of the height, or it is not worth cutting off the rest
 _UNEVEN = 0.5  # as `ocr_lib.images.ground` measures it: ink on paper has 0.1
-# Epochs for 1,000 samples, and how many times the preset's learning rate: more undoes what a model knows.
-_TRAINING = {
-    "captcha": (160.0, 1.0),
-    _CAPTCHAS: (55.0, 0.5),
-    "text-line": (38.0, 1.0),
-    _WORDS: (20.0, 0.25),
-    _LINES: (20.0, 0.25),
-}
+# Epochs for 1,000 samples: from nothing, with a model to which most characters are new, with one that knows them.
+_EPOCHS = {"captcha": (160.0, 55.0, 55.0), "text-line": (38.0, 38.0, 20.0)}
+_CARE = {"captcha": 0.5, "text-line": 0.25}  # times the learning rate: more undoes what a model knows
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
 _UPDATES = 50  # of an epoch, at least, unless batches become too small
 _BATCH_SIZES = (32, 16, 8)
@@ -133,12 +129,12 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
     is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     nearest = _nearest_model(facts, preset)
-    may_begin = beginning == "model" and not is_upright and _knows(nearest, facts.characters)
-    known = nearest if may_begin else None
-    width, height = _size(facts, preset, known)
+    fitting = nearest if beginning == "model" and not is_upright else None
+    width, height = _size(facts, preset, fitting)
     widths = facts.widths * height // facts.heights if width is None else np.full(len(facts.widths), width)
-    model, network = _network(preset, known, widths, facts.lengths)
-    kind = nearest if beginning == "pretrained" else model or preset.name
+    model, network = _network(preset, fitting, widths, facts.lengths)
+    is_begun = model is not None or beginning == "pretrained"
+    is_known = is_begun and (model is None or _knows(model, facts.characters))
     settings: Dict[str, object] = {
         "name": AUTO,
         "image.rotate": 90 if is_upright else 0,
@@ -148,14 +144,14 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
         "image.width": width,
         "image.height": height,
         "network": msgspec.to_builtins(network),
-        **_training(preset, kind, len(facts.lengths)),
-        **_changes(kind, height),
+        **_training(preset, len(facts.lengths), is_begun, is_known),
+        **(_changes(height, is_begun) if are_captchas else {}),
     }
     recipe = override(preset, settings)
     return Found(
         recipe,
         model,
-        _reasons_of_images(recipe, narrow, wide, widths, _most(facts.lengths)),
+        [*_reasons_of_images(recipe, narrow, wide, widths, _most(facts.lengths)), *_reasons_of_model(model, is_known)],
         _reasons(recipe, len(facts.lengths)),
     )
 
@@ -172,20 +168,21 @@ def _common(shares: np.ndarray) -> float:
     return max(0, math.floor(1000 * (least - (middle - least) / 2))) / 1000
 
 
-def _changes(kind: str, height: int) -> Dict[str, object]:
+def _changes(height: int, is_begun: bool) -> Dict[str, object]:
     """Return what keeps a network from knowing few captchas by heart."""
-    if kind == _CAPTCHAS:
+    if is_begun:
         sizes = {"augmentation.shift": height * _STRONG_SHIFT, "augmentation.elastic": height * _STRONG_ELASTIC}
         return {**_STRONG, **sizes, "training.warmup": 1.0}
-    return {**_MODERATE, "network.dropout": 0.3, "training.warmup": 1.0} if kind == "captcha" else {}
+    return {**_MODERATE, "network.dropout": 0.3, "training.warmup": 1.0}
 
 
 def _nearest_model(facts: Facts, preset: Recipe) -> str:
     """Return the model whose images are most like the samples."""
     if preset.image.width is not None:
         return _CAPTCHAS
-    are_words = _most(facts.words) <= 1 and _most(facts.lengths) <= model_recipe(_WORDS).text.max_length
-    return _WORDS if are_words and _knows(_WORDS, facts.characters) else _LINES
+    is_narrow = np.median(facts.widths / facts.heights) <= _WIDEST_WORD
+    is_short = _most(facts.lengths) <= model_recipe(_WORDS).text.max_length
+    return _WORDS if is_narrow and is_short and _most(facts.words) <= 1 else _LINES
 
 
 def _knows(model: str, characters: str) -> bool:
@@ -210,6 +207,11 @@ def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.nd
         f"images {width} and {image.height} high: most are {turned}{narrow:.1f} to {wide:.1f} times as wide as high",
         f"{colour}; a time step every {stride} pixels, {steps} in most images, for texts of up to {longest} characters",
     ]
+
+
+def _reasons_of_model(model: Optional[str], is_known: bool) -> List[str]:
+    knows = "most of the characters" if is_known else "what letters are like, though most characters are new"
+    return [f"the network {model} to begin with, which knows {knows}"] if model else []
 
 
 def _reasons(recipe: Recipe, count: int) -> List[str]:
@@ -274,14 +276,15 @@ def _with_strides(network: NetworkRecipe, strides: Tuple[int, ...]) -> NetworkRe
     return msgspec.structs.replace(network, convolutions=convolutions)
 
 
-def _training(preset: Recipe, kind: str, count: int) -> Dict[str, object]:
+def _training(preset: Recipe, count: int, is_begun: bool, is_known: bool) -> Dict[str, object]:
     """Return how to train: few samples are seen more often, and in smaller batches."""
     batch_size = preset.training.batch_size
     if preset.image.width is not None:
         batch_size = next((size for size in _BATCH_SIZES if count >= _UPDATES * size), _BATCH_SIZES[-1])
-    epochs, rate = _TRAINING[kind]
+    epochs = _EPOCHS[preset.name][is_begun + is_known] * math.sqrt(1000 / count)
+    rate = preset.training.learning_rate * batch_size / preset.training.batch_size
     return {
         "training.batch_size": batch_size,
-        "training.epochs": min(max(round(epochs * math.sqrt(1000 / count)), _LEAST_EPOCHS), _MOST_EPOCHS),
-        "training.learning_rate": rate * preset.training.learning_rate * batch_size / preset.training.batch_size,
+        "training.epochs": min(max(round(epochs), _LEAST_EPOCHS), _MOST_EPOCHS),
+        "training.learning_rate": rate * _CARE[preset.name] if is_known else rate,
     }

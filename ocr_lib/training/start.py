@@ -176,7 +176,6 @@ def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
     image = msgspec.to_builtins(found.recipe.image)
     sizes = [(key, image[key.partition(".")[2]]) for key in FITTED]
     recipe = inherit(found.recipe, [*sizes, *settings], known)
-    reasons.append(f"the network {found.model} to begin with, which knows most of the characters")
     load = partial(_load_pretrained, found.model)
     return start._replace(recipe=recipe, load_pretrained=load, finish=None, reasons=reasons)
 

@@ -133,7 +133,7 @@ def test_neither_mxnet_nor_onnx_is_needed(folder):
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120)
     told = json.loads(done.stdout)
     assert told["samples"] == 22
-    assert told["reasons"][-1].startswith("the network captcha-distorted to begin with")
+    assert any(reason.startswith("the network captcha-distorted to begin with") for reason in told["reasons"])
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="no inputs as people have them beside this project")

@@ -13,6 +13,8 @@ from ocr_lib.recipe.recipe import Recipe
 from ocr_lib.recipe.settings import decode_json, encode_json, load_preset
 from ocr_lib.zoo.recipes import model_recipe
 
+WIDTHS = np.linspace(900, 2700, 900).astype(int)
+
 
 def facts(count, height, width, length, words=1, hidden=0.0, uneven=0.1, top=0.0, bottom=0.0, characters="абв"):
     """Return the facts of samples that are all alike, or differ as arrays say."""
@@ -21,7 +23,8 @@ def facts(count, height, width, length, words=1, hidden=0.0, uneven=0.1, top=0.0
 
 
 def found(*args, **more):
-    return find_recipe(facts(*args, **more)).recipe
+    """Return the recipe of a network that begins with nothing."""
+    return find_recipe(facts(*args, **more), "nothing").recipe
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,6 @@ def test_few_samples_are_seen_more_often_and_in_smaller_batches():
     assert [each.learning_rate for each in sizes] == pytest.approx([0.001, 0.002, 0.004, 0.004])
 
 
-WIDTHS = np.linspace(900, 2700, 900).astype(int)
 BOUNDS = [(1, 3000), (1, 3000), (1, 90), (1, 9)], [(0, 120), (0, 120)], [(0, 300), (0, 49), (0, 49)]
 
 
@@ -136,20 +138,20 @@ def test_time_steps_are_as_far_apart_as_labels_allow():
 
 
 def test_reasons_say_what_was_chosen_and_why():
-    seen = find_recipe(facts(842, 70, 200, 5, hidden=60))
+    seen = find_recipe(facts(842, 70, 200, 5, hidden=60), "nothing")
     assert seen.of_images == [
         "images 184 wide and 64 high: most are 2.9 to 2.9 times as wide as high",
         "in colour, since it shows what grey hides; a time step every 4 pixels, 46 in most images, for texts of up to "
         "5 characters",
     ]
-    cut = find_recipe(facts(842, 70, 200, 5, uneven=1, top=0.2, bottom=0.3))
+    cut = find_recipe(facts(842, 70, 200, 5, uneven=1, top=0.2, bottom=0.3), "nothing")
     assert cut.of_images[0] == "20% cut off at the top and 30% at the bottom, where nothing is"
     assert "as contrast to the ground around, which differs more than ink does from it; a time" in cut.of_images[2]
     assert seen.of_training == ["174 epochs in batches of 16, since there are 842 images to train on"]
 
 
 class TestModel:
-    """Letters and digits begin with a network that knows them."""
+    """Networks begin with trained ones."""
 
     @pytest.mark.parametrize("characters", ["0123456789", "abcXYZ9", "O0lI1", "abcdefghijklmnopqrstuvwxyz-"])
     def test_of_letters_and_digits(self, characters):
@@ -157,22 +159,27 @@ class TestModel:
         assert begun.model == "captcha-distorted"
         assert begun.recipe.network == model_recipe(begun.model).network.folded()
 
-    def test_is_trained_with_care(self):
-        known, fresh = (found(900, 50, 200, 5, characters=characters).training for characters in ("abc", "абв"))
-        assert 0 < known.learning_rate < fresh.learning_rate
-        assert known.epochs < fresh.epochs
+    @pytest.mark.parametrize("width", [200, WIDTHS])
+    def test_is_trained_with_care_if_it_knows_the_characters(self, width):
+        known, unknown = (find_recipe(facts(900, 50, width, 5, characters=each)) for each in ("abc", "абв"))
+        fresh = found(900, 50, width, 5)
+        assert known.model == unknown.model is not None
+        assert 0 < known.recipe.training.learning_rate < fresh.training.learning_rate
+        assert known.recipe.training.epochs < fresh.training.epochs
+        assert unknown.recipe.training.learning_rate == fresh.training.learning_rate
+        assert known.recipe.training.epochs <= unknown.recipe.training.epochs <= fresh.training.epochs
+        assert known.of_images[-1] == f"the network {known.model} to begin with, which knows most of the characters"
+        assert unknown.of_images[-1].endswith("which knows what letters are like, though most characters are new")
 
     @pytest.mark.parametrize(
         "height, width, size", [(24, 72, (96, 32)), (50, 200, (200, 48)), (80, 200, (124, 48)), (360, 640, (88, 48))]
     )
     def test_letters_have_about_the_size_that_it_knows(self, height, width, size):
-        assert found(900, height, width, 5, characters="abc").image.size == size
+        assert find_recipe(facts(900, height, width, 5, characters="abc")).recipe.image.size == size
 
     @pytest.mark.parametrize(
         "height, width, length, characters",
         [
-            (50, 200, 5, "абвгд0"),
-            (50, np.linspace(100, 900, 900).astype(int), 5, "абвгд0"),
             (50, np.linspace(300, 900, 900).astype(int), 90, "abc "),  # of any width
             (200, 50, 6, "abc"),  # upright: letters would lie on their side
             (32, 200, 30, "abc"),  # too few time steps
@@ -182,27 +189,29 @@ class TestModel:
         assert find_recipe(facts(900, height, width, length, characters=characters)).model is None
 
     @pytest.mark.parametrize(
-        "length, words, characters, model, size",
+        "aspect, length, words, characters, model, size",
         [
-            (20, 1, "abcXYZ019", "words", (100, 32)),
-            (20, 1 + (np.arange(900) == 7), "abcXYZ019 ", "words", (100, 32)),  # a space by mistake
-            (21, 1, "abcXYZ019", "printed-lines", (None, 32)),  # longer than what that knows
-            (5, 2, "abcXYZ019 ", "printed-lines", (None, 32)),
-            (20, 1, "abcXYZ019?!#@", "printed-lines", (None, 32)),
+            (5.5, 20, 1, "abcXYZ019", "words", (100, 32)),
+            (5.5, 20, 1, "абвгд", "words", (100, 32)),
+            (5.5, 20, 1 + (np.arange(900) == 7), "abcXYZ019 ", "words", (100, 32)),  # a space by mistake
+            (5.5, 21, 1, "abcXYZ019", "printed-lines", (None, 32)),  # longer than what that knows
+            (5.5, 5, 2, "abcXYZ019 ", "printed-lines", (None, 32)),
+            (6.5, 20, 1, "abcXYZ019", "printed-lines", (None, 32)),  # they would be squeezed
         ],
     )
-    def test_of_any_width_is_that_of_words_or_that_of_lines(self, length, words, characters, model, size):
-        begun = find_recipe(facts(900, 50, WIDTHS, length, words, characters=characters))
+    def test_of_any_width_is_that_of_words_or_that_of_lines(self, aspect, length, words, characters, model, size):
+        widths = np.where(np.arange(900) % 4, 40 * aspect, 40 * 8).astype(int)
+        begun = find_recipe(facts(900, 40, widths, length, words, characters=characters))
         assert (begun.model, begun.recipe.image.size) == (model, size)
         assert begun.recipe.network == model_recipe(model).network.folded()
-        lines = load_preset("text-line")
-        assert begun.recipe.augmentation == lines.augmentation
-        assert begun.recipe.training.learning_rate < lines.training.learning_rate
+        assert begun.recipe.augmentation == load_preset("text-line").augmentation
 
     @pytest.mark.parametrize("width", [200, WIDTHS])
     def test_may_be_left_out(self, width):
         samples = facts(900, 50, width, 5, characters="abc")
-        assert find_recipe(samples, "nothing") == find_recipe(facts(900, 50, width, 5))
+        fresh = find_recipe(samples, "nothing")
+        assert fresh.model is None
+        assert fresh == find_recipe(facts(900, 50, width, 5), "nothing")  # whatever the characters
 
     @pytest.mark.parametrize("width", [200, WIDTHS])
     def test_a_trained_network_of_ones_own_is_trained_like_one(self, width):
@@ -212,7 +221,7 @@ class TestModel:
         assert own.recipe.training == begun.recipe.training
 
     def test_takes_fewer_epochs_and_more_augmentation(self):
-        begun, fresh = (found(900, 50, 200, 5, characters=characters) for characters in ("abc", "абв"))
+        begun, fresh = find_recipe(facts(900, 50, 200, 5, characters="abc")).recipe, found(900, 50, 200, 5)
         assert begun.training.epochs < fresh.training.epochs
         assert begun.augmentation.elastic > fresh.augmentation.elastic
 
