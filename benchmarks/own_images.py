@@ -10,6 +10,7 @@ checkpoints are kept in --folder.
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -37,7 +38,10 @@ def parted(name: str, folder: Path, data: Path) -> Tuple[Path, Path]:
         if name == "wp-captcha":
             source = data / name
         elif not source.is_dir():
-            generators.make(name, source, TRAINED + HELD, folder / "packages")
+            part = source.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            generators.make(name, part, TRAINED + HELD, folder / "packages")
+            part.rename(source)
         images = sorted(path for path in source.iterdir() if path.suffix in (".png", ".gif"))
         link(test, images[::10])
         link(train, (path for number, path in enumerate(images) if number % 10))
