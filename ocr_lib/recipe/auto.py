@@ -200,12 +200,13 @@ def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.nd
         colour = "as contrast to the ground around, which differs more than ink does from it"
     stride = _stride(recipe.network)
     steps = int(np.median(widths)) // stride
+    every = f"every {stride} pixels" if stride > 1 else "every pixel"
     top, bottom = image.crop
     cut = [f"{top:.0%} cut off at the top and {bottom:.0%} at the bottom, where nothing is"] if top + bottom else []
     return [
         *cut,
         f"images {width} and {image.height} high: most are {turned}{narrow:.1f} to {wide:.1f} times as wide as high",
-        f"{colour}; a time step every {stride} pixels, {steps} in most images, for texts of up to {longest} characters",
+        f"{colour}; a time step {every}, {steps} in most images, for texts of up to {longest} characters",
     ]
 
 
