@@ -4,7 +4,7 @@ import logging
 import re
 from collections import Counter
 from itertools import chain
-from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -128,7 +128,7 @@ class _Samples:
         self.columns = np.concatenate([survey.columns for survey in self.surveys])
         self.num_train = len(seen.train.indices)
         self.characters = Counter("".join(self.texts))
-        self.same_images = list(self._same_images())
+        self.same_images = self._same_images()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -146,14 +146,12 @@ class _Samples:
         """Return a few samples from the first to the last."""
         return [self[int(place)] for place in np.unique(np.linspace(0, len(self) - 1, _EXAMPLES).astype(int))]
 
-    def _same_images(self) -> Iterator[List[int]]:
-        """Yield the places of images that are the same, for each that is there more than once."""
+    def _same_images(self) -> List[List[int]]:
+        """Return the places of images that are the same, for each that is there more than once, in order."""
         digests = self.columns["digest"]
         order = np.argsort(digests, kind="stable")
         starts = np.flatnonzero(np.diff(digests[order], prepend=digests[order[:1]] + 1))
-        for group in np.split(order, starts[1:]):
-            if len(group) > 1:
-                yield group.tolist()
+        return sorted(group.tolist() for group in np.split(order, starts[1:]) if len(group) > 1)
 
 
 def inspect(seen: Seen, recipe: Recipe) -> Inspection:

@@ -66,8 +66,8 @@ def look_at_ground(image: np.ndarray) -> Ground:
     squares = _squares(rows[top : len(rows) - bottom : step])
     middle = squares.shape[1] // 2
     medians = np.partition(squares, middle, axis=1)[:, middle].astype(np.float32)  # (N, 3)
-    distances = (squares - medians[:, None]).ravel()
-    spread, contrast = math.sqrt(medians.var(axis=0).mean()), math.sqrt(distances @ distances / distances.size)
+    _, deviations = cv2.meanStdDev(medians[:, None])  # in half the time of numpy's
+    spread, contrast = _root_mean_square(deviations), _root_mean_square(squares - medians[:, None])
     return Ground(spread / (contrast + _ROUNDING), top / len(rows), bottom / len(rows))
 
 
@@ -85,6 +85,11 @@ def _empty(rows: np.ndarray) -> int:
     colour = rows[0, 0].astype(int)
     is_same = cv2.inRange(rows, colour - _SAME, colour + _SAME)
     return int((is_same.min(axis=1) == 0).argmax())
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    flat = values.ravel()
+    return math.sqrt(flat @ flat / flat.size)
 
 
 def _largest(image: np.ndarray) -> np.ndarray:
