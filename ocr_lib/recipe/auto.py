@@ -129,7 +129,7 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
     is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     nearest = _nearest_model(facts, preset)
-    fitting = nearest if beginning == "model" and not is_upright else None
+    fitting = nearest if beginning == "model" else None
     width, height = _size(facts, preset, fitting)
     widths = facts.widths * height // facts.heights if width is None else np.full(len(facts.widths), width)
     model, network = _network(preset, fitting, widths, facts.lengths)

@@ -181,7 +181,6 @@ class TestModel:
         "height, width, length, characters",
         [
             (50, np.linspace(300, 900, 900).astype(int), 90, "abc "),  # of any width
-            (200, 50, 6, "abc"),  # upright: letters would lie on their side
             (32, 200, 30, "abc"),  # too few time steps
         ],
     )
@@ -219,6 +218,11 @@ class TestModel:
         begun, own = find_recipe(samples), find_recipe(facts(900, 50, width, 5), "pretrained")
         assert own.model is None
         assert own.recipe.training == begun.recipe.training
+
+    def test_knows_more_than_nothing_of_letters_that_lie_on_their_side(self):
+        begun = find_recipe(facts(900, 200, 50, 6, characters="abc"))
+        assert (begun.model, begun.recipe.image.rotate) == ("captcha-distorted", 90)
+        assert begun.recipe.image.size == (200, 48)
 
     def test_takes_fewer_epochs_and_more_augmentation(self):
         begun, fresh = find_recipe(facts(900, 50, 200, 5, characters="abc")).recipe, found(900, 50, 200, 5)
