@@ -53,7 +53,6 @@ _STRONG: Dict[str, object] = {
 }
 _STRONG_SHIFT, _STRONG_ELASTIC = 1 / 12, 1 / 16  # of the image's height
 
-_LETTERS = frozenset(string.ascii_letters + string.digits)
 _MOST_KNOWN = 0.9  # of the characters
 _HEIGHTS_OF_MODEL = 32, 50  # that of captchas knows letters of up to 20 pixels
 
@@ -105,7 +104,7 @@ class Found(NamedTuple):
     of_training: List[str]
 
 
-def find_recipe(facts: Facts, beginning: str = "model") -> Found:
+def find_recipe(facts: Facts, may_begin: bool = True, alphabet: Optional[str] = None) -> Found:
     """Find a recipe for samples. The same facts give the same recipe.
 
     It is the preset ``captcha`` for single words in images of one shape, and else ``text-line``, with what the data ask
@@ -114,9 +113,10 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     Parameters
     ----------
     facts : Facts
-    beginning : {"model", "nothing", "pretrained"}
-        What the network begins with: a model by name, where one suits the samples; nothing; or a trained network that
-        has its own image and shape, so that only how to train it matters.
+    may_begin : bool
+        Whether the network may begin with a model by name.
+    alphabet : str, optional
+        Of a trained network to begin with, which has its own image and shape, so that only how to train it matters.
     """
     is_upright = bool(np.median(facts.heights / facts.widths) > _UPRIGHT and np.median(facts.lengths) > 1)
     if is_upright:
@@ -129,12 +129,12 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
     is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
     is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     nearest = _nearest_model(facts, preset)
-    fitting = nearest if beginning == "model" else None
+    fitting = nearest if may_begin and alphabet is None else None
     width, height = _size(facts, preset, fitting)
     widths = facts.widths * height // facts.heights if width is None else np.full(len(facts.widths), width)
     model, network = _network(preset, fitting, widths, facts.lengths)
-    is_begun = model is not None or beginning == "pretrained"
-    is_known = is_begun and (model is None or _knows(model, facts.characters))
+    begun = _known_by(model) if model else alphabet
+    is_known = begun is not None and _knows(begun, facts.characters)
     settings: Dict[str, object] = {
         "name": AUTO,
         "image.rotate": 90 if is_upright else 0,
@@ -144,8 +144,8 @@ def find_recipe(facts: Facts, beginning: str = "model") -> Found:
         "image.width": width,
         "image.height": height,
         "network": msgspec.to_builtins(network),
-        **_training(preset, len(facts.lengths), is_begun, is_known),
-        **(_changes(height, is_begun) if are_captchas else {}),
+        **_training(preset, len(facts.lengths), begun is not None, is_known),
+        **(_changes(height, begun is not None) if are_captchas else {}),
     }
     recipe = override(preset, settings)
     return Found(
@@ -185,9 +185,14 @@ def _nearest_model(facts: Facts, preset: Recipe) -> str:
     return _WORDS if is_narrow and is_short and _most(facts.words) <= 1 else _LINES
 
 
-def _knows(model: str, characters: str) -> bool:
-    """Tell whether a model knows most of some characters, or ones that look alike."""
-    known = _LETTERS.union(model_recipe(model).text.alphabet)
+def _known_by(model: str) -> str:
+    """Return the characters that a model knows, or ones that look like these."""
+    return string.ascii_letters + string.digits + model_recipe(model).text.alphabet
+
+
+def _knows(alphabet: str, characters: str) -> bool:
+    """Tell whether most of some characters are in an alphabet, be it in the other case."""
+    known = {*alphabet, *alphabet.swapcase()}
     return sum(character in known for character in characters) >= _MOST_KNOWN * len(characters)
 
 

@@ -168,7 +168,7 @@ def is_found(options: StartOptions) -> bool:
 def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
     """Return a start with the recipe for samples, and the trained network that suits them."""
     has_own = any(is_inherited(key) and key not in FITTED for key, _ in settings)
-    found = find_recipe(facts, "nothing" if has_own else "model")
+    found = find_recipe(facts, may_begin=not has_own)
     reasons = [*found.of_images, *found.of_training]
     if found.model is None:
         return start._replace(recipe=override(found.recipe, settings), finish=None, reasons=reasons)
@@ -180,8 +180,8 @@ def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
     return start._replace(recipe=recipe, load_pretrained=load, finish=None, reasons=reasons)
 
 
-def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], facts: Facts) -> Start:
-    found = find_recipe(facts, "pretrained")
+def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], known: str, facts: Facts) -> Start:
+    found = find_recipe(facts, alphabet=known)
     return start._replace(recipe=inherited(found.recipe), finish=None, reasons=found.of_training)
 
 
@@ -280,7 +280,7 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
     pretrained = Pretrained(folded_weights(weights, trained, recipe), trained)
     make_alphabet = None if given is not None else change
     start = Start(recipe, options.prefix, make_alphabet=make_alphabet, load_pretrained=lambda: pretrained)
-    return start._replace(finish=partial(_with_found_training, start, inherited)) if find else start
+    return start._replace(finish=partial(_with_found_training, start, inherited, known)) if find else start
 
 
 def _load_pretrained(name: str) -> Pretrained:

@@ -24,7 +24,7 @@ def facts(count, height, width, length, words=1, hidden=0.0, uneven=0.1, top=0.0
 
 def found(*args, **more):
     """Return the recipe of a network that begins with nothing."""
-    return find_recipe(facts(*args, **more), "nothing").recipe
+    return find_recipe(facts(*args, **more), may_begin=False).recipe
 
 
 @pytest.mark.parametrize(
@@ -138,13 +138,13 @@ def test_time_steps_are_as_far_apart_as_labels_allow():
 
 
 def test_reasons_say_what_was_chosen_and_why():
-    seen = find_recipe(facts(842, 70, 200, 5, hidden=60), "nothing")
+    seen = find_recipe(facts(842, 70, 200, 5, hidden=60), may_begin=False)
     assert seen.of_images == [
         "images 184 wide and 64 high: most are 2.9 to 2.9 times as wide as high",
         "in colour, since it shows what grey hides; a time step every 4 pixels, 46 in most images, for texts of up to "
         "5 characters",
     ]
-    cut = find_recipe(facts(842, 70, 200, 5, uneven=1, top=0.2, bottom=0.3), "nothing")
+    cut = find_recipe(facts(842, 70, 200, 5, uneven=1, top=0.2, bottom=0.3), may_begin=False)
     assert cut.of_images[0] == "20% cut off at the top and 30% at the bottom, where nothing is"
     assert "as contrast to the ground around, which differs more than ink does from it; a time" in cut.of_images[2]
     assert seen.of_training == ["174 epochs in batches of 16, since there are 842 images to train on"]
@@ -208,16 +208,19 @@ class TestModel:
     @pytest.mark.parametrize("width", [200, WIDTHS])
     def test_may_be_left_out(self, width):
         samples = facts(900, 50, width, 5, characters="abc")
-        fresh = find_recipe(samples, "nothing")
+        fresh = find_recipe(samples, may_begin=False)
         assert fresh.model is None
-        assert fresh == find_recipe(facts(900, 50, width, 5), "nothing")  # whatever the characters
+        assert fresh == find_recipe(facts(900, 50, width, 5), may_begin=False)  # whatever the characters
 
     @pytest.mark.parametrize("width", [200, WIDTHS])
     def test_a_trained_network_of_ones_own_is_trained_like_one(self, width):
         samples = facts(900, 50, width, 5, characters="abc")
-        begun, own = find_recipe(samples), find_recipe(facts(900, 50, width, 5), "pretrained")
+        begun, own = find_recipe(samples), find_recipe(samples, alphabet="abc")
         assert own.model is None
         assert own.recipe.training == begun.recipe.training
+        new = find_recipe(facts(900, 50, width, 5), alphabet="abc")
+        assert new.recipe.training == find_recipe(facts(900, 50, width, 5)).recipe.training
+        assert new.recipe.training.learning_rate > own.recipe.training.learning_rate
 
     def test_knows_more_than_nothing_of_letters_that_lie_on_their_side(self):
         begun = find_recipe(facts(900, 200, 50, 6, characters="abc"))
