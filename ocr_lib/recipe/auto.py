@@ -30,7 +30,7 @@ _MOST_KEPT = 0.75  # of the height, or it is not worth cutting off the rest
 _UNEVEN = 0.5  # as `ocr_lib.images.ground` measures it: ink on paper has 0.1
 # Epochs for 1,000 samples: from nothing, with a model to which most characters are new, with one that knows them.
 _EPOCHS = {"captcha": (160.0, 55.0, 55.0), "text-line": (38.0, 38.0, 20.0)}
-_CARE = 0.25  # times the learning rate: more undoes what a model knows
+_CARE = {"captcha": 0.5, "text-line": 0.25}  # times the learning rate: more undoes what a model knows
 _LEAST_EPOCHS, _MOST_EPOCHS = 4, 400
 _UPDATES = 50  # of an epoch, at least, unless batches become too small
 _BATCH_SIZES = (32, 16, 8)
@@ -292,5 +292,5 @@ def _training(preset: Recipe, count: int, is_begun: bool, is_known: bool) -> Dic
     return {
         "training.batch_size": batch_size,
         "training.epochs": min(max(round(epochs), _LEAST_EPOCHS), _MOST_EPOCHS),
-        "training.learning_rate": rate * _CARE if is_known else rate,
+        "training.learning_rate": rate * _CARE[preset.name] if is_known else rate,
     }
