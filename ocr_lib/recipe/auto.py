@@ -53,7 +53,7 @@ _STRONG: Dict[str, object] = {
 }
 _STRONG_SHIFT, _STRONG_ELASTIC = 1 / 12, 1 / 16  # of the image's height
 
-_MOST_KNOWN = 0.9  # of the characters
+_MOST_KNOWN = 0.5  # of the characters
 _HEIGHTS_OF_MODEL = 32, 50  # that of captchas knows letters of up to 20 pixels
 
 
@@ -104,7 +104,7 @@ class Found(NamedTuple):
     of_training: List[str]
 
 
-def find_recipe(facts: Facts, may_begin: bool = True, alphabet: Optional[str] = None) -> Found:
+def find_recipe(facts: Facts, may_begin: bool = True, trained: Optional[Recipe] = None) -> Found:
     """Find a recipe for samples. The same facts give the same recipe.
 
     It is the preset ``captcha`` for single words in images of one shape, and else ``text-line``, with what the data ask
@@ -115,8 +115,8 @@ def find_recipe(facts: Facts, may_begin: bool = True, alphabet: Optional[str] = 
     facts : Facts
     may_begin : bool
         Whether the network may begin with a model by name.
-    alphabet : str, optional
-        Of a trained network to begin with, which has its own image and shape, so that only how to train it matters.
+    trained : Recipe, optional
+        Of a network to begin with, which keeps its image and shape, so that only how to train it matters.
     """
     is_upright = bool(np.median(facts.heights / facts.widths) > _UPRIGHT and np.median(facts.lengths) > 1)
     if is_upright:
@@ -129,11 +129,12 @@ def find_recipe(facts: Facts, may_begin: bool = True, alphabet: Optional[str] = 
     is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
     is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     nearest = _nearest_model(facts, preset)
-    fitting = nearest if may_begin and alphabet is None else None
+    fitting = nearest if may_begin and trained is None else None
     width, height = _size(facts, preset, fitting)
     widths = facts.widths * height // facts.heights if width is None else np.full(len(facts.widths), width)
     model, network = _network(preset, fitting, widths, facts.lengths)
-    begun = _known_by(model) if model else alphabet
+    own = trained.text.alphabet if trained else None
+    begun = _known_by(model) if model else own
     is_known = begun is not None and _knows(begun, facts.characters)
     settings: Dict[str, object] = {
         "name": AUTO,
@@ -145,7 +146,7 @@ def find_recipe(facts: Facts, may_begin: bool = True, alphabet: Optional[str] = 
         "image.height": height,
         "network": msgspec.to_builtins(network),
         **_training(preset, len(facts.lengths), begun is not None, is_known),
-        **(_changes(height, begun is not None) if are_captchas else {}),
+        **(_changes(trained.image.height if trained else height, begun is not None) if are_captchas else {}),
     }
     recipe = override(preset, settings)
     return Found(

@@ -180,8 +180,8 @@ def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
     return start._replace(recipe=recipe, load_pretrained=load, finish=None, reasons=reasons)
 
 
-def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], known: str, facts: Facts) -> Start:
-    found = find_recipe(facts, alphabet=known)
+def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], trained: Recipe, facts: Facts) -> Start:
+    found = find_recipe(facts, trained=trained)
     return start._replace(recipe=inherited(found.recipe), finish=None, reasons=found.of_training)
 
 
@@ -280,7 +280,8 @@ def _retrained(options: StartOptions, prefix: str) -> Start:
     pretrained = Pretrained(folded_weights(weights, trained, recipe), trained)
     make_alphabet = None if given is not None else change
     start = Start(recipe, options.prefix, make_alphabet=make_alphabet, load_pretrained=lambda: pretrained)
-    return start._replace(finish=partial(_with_found_training, start, inherited, known)) if find else start
+    fitted = msgspec.structs.replace(trained, image=recipe.image)
+    return start._replace(finish=partial(_with_found_training, start, inherited, fitted)) if find else start
 
 
 def _load_pretrained(name: str) -> Pretrained:

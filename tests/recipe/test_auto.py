@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ocr_lib.geometry import shrunk
 from ocr_lib.recipe.auto import Facts, find_recipe
 from ocr_lib.recipe.recipe import Recipe
-from ocr_lib.recipe.settings import decode_json, encode_json, load_preset
+from ocr_lib.recipe.settings import decode_json, encode_json, load_preset, override
 from ocr_lib.zoo.recipes import model_recipe
 
 WIDTHS = np.linspace(900, 2700, 900).astype(int)
@@ -25,6 +25,11 @@ def facts(count, height, width, length, words=1, hidden=0.0, uneven=0.1, top=0.0
 def found(*args, **more):
     """Return the recipe of a network that begins with nothing."""
     return find_recipe(facts(*args, **more), may_begin=False).recipe
+
+
+def trained(alphabet, height):
+    """Return the recipe of a network of one's own."""
+    return override(load_preset("captcha"), {"text.alphabet": alphabet, "image.height": height})
 
 
 @pytest.mark.parametrize(
@@ -215,10 +220,10 @@ class TestModel:
     @pytest.mark.parametrize("width", [200, WIDTHS])
     def test_a_trained_network_of_ones_own_is_trained_like_one(self, width):
         samples = facts(900, 50, width, 5, characters="abc")
-        begun, own = find_recipe(samples), find_recipe(samples, alphabet="abc")
+        begun, own = find_recipe(samples), find_recipe(samples, trained=trained("abc", 20))
         assert own.model is None
         assert own.recipe.training == begun.recipe.training
-        new = find_recipe(facts(900, 50, width, 5), alphabet="abc")
+        new = find_recipe(facts(900, 50, width, 5), trained=trained("abc", 20))
         assert new.recipe.training == find_recipe(facts(900, 50, width, 5)).recipe.training
         assert new.recipe.training.learning_rate > own.recipe.training.learning_rate
 
@@ -226,6 +231,11 @@ class TestModel:
         begun = find_recipe(facts(900, 200, 50, 6, characters="abc"))
         assert (begun.model, begun.recipe.image.rotate) == ("captcha-distorted", 90)
         assert begun.recipe.image.size == (200, 48)
+
+    def test_of_ones_own_sees_changes_of_the_size_of_its_images(self):
+        samples = facts(900, 50, 200, 5, characters="abc")
+        small, large = (find_recipe(samples, trained=trained("abc", each)).recipe.augmentation for each in (20, 40))
+        assert (large.shift, large.elastic) == pytest.approx((2 * small.shift, 2 * small.elastic))
 
     def test_takes_fewer_epochs_and_more_augmentation(self):
         begun, fresh = find_recipe(facts(900, 50, 200, 5, characters="abc")).recipe, found(900, 50, 200, 5)
