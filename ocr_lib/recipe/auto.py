@@ -124,9 +124,9 @@ def find_recipe(facts: Facts, may_begin: bool = True, trained: Optional[Recipe] 
     crop = (0.0, 0.0) if is_upright else _crop(facts)
     facts = facts._replace(heights=np.maximum(1, np.round(facts.heights * (1 - sum(crop))).astype(int)))
     narrow, wide = np.quantile(facts.widths / facts.heights, _MOST).tolist()
-    are_captchas = wide <= _ONE_SHAPE * narrow and np.median(facts.words) <= 1
+    are_captchas = wide <= _ONE_SHAPE * narrow and bool(np.median(facts.words) <= 1)
     preset = load_preset("captcha" if are_captchas else "text-line")
-    is_uneven = preset.image.width is not None and bool(np.median(facts.unevenness) > _UNEVEN)
+    is_uneven = are_captchas and bool(np.median(facts.unevenness) > _UNEVEN)
     is_colour = not is_uneven and bool(np.median(facts.hidden) > np.median(facts.grey) / 2)
     nearest = _nearest_model(facts, preset)
     fitting = nearest if may_begin and trained is None else None
