@@ -143,6 +143,15 @@ def test_a_rival_that_is_only_possible_later_is_not_lost():
     assert found.confidences[0] == pytest.approx(0.5, rel=1e-9)
 
 
+def test_a_label_that_little_speaks_for_has_no_confidence(recwarn):
+    steps = np.full((60, 1, 3), 1e-30)
+    steps[:, :, 1] = 1.0
+    (found,) = posteriors(steps, [[2] * 20])
+    assert found.log_likelihood < 50 * math.log(1e-30)
+    assert found.confidences.tolist() == [0.0] * 20
+    assert not recwarn.list
+
+
 def test_empty_labels_and_batches():
     probs = np.exp(random_log_probs(0, 3, 2, 3))
     for n, found in enumerate(posteriors(probs, [[], []])):
