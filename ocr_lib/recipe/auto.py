@@ -54,6 +54,7 @@ _STRONG: Dict[str, object] = {
 _STRONG_SHIFT, _STRONG_ELASTIC = 1 / 12, 1 / 16  # of the image's height
 
 _MOST_KNOWN = 0.5  # of the characters
+_MOST_SEEN = 2 / 3  # of a model's characters, in labels of lines
 _HEIGHTS_OF_MODEL = 32, 50  # that of captchas knows letters of up to 20 pixels
 
 
@@ -94,12 +95,15 @@ class Found(NamedTuple):
     recipe : Recipe
     model : str or None
         Name of the trained network to begin with, whose shape the recipe's has.
+    kept : str
+        Characters of that network which no label has, to be read nevertheless.
     of_images, of_training : list of str
         The reasons of what depends on images and network, and of the rest.
     """
 
     recipe: Recipe
     model: Optional[str]
+    kept: str
     of_images: List[str]
     of_training: List[str]
 
@@ -149,12 +153,10 @@ def find_recipe(facts: Facts, may_begin: bool = True, trained: Optional[Recipe] 
         **(_changes(trained.image.height if trained else height, begun is not None) if are_captchas else {}),
     }
     recipe = override(preset, settings)
-    return Found(
-        recipe,
-        model,
-        [*_reasons_of_images(recipe, narrow, wide, widths, _most(facts.lengths)), *_reasons_of_model(model, is_known)],
-        _reasons(recipe, len(facts.lengths)),
-    )
+    kept = _unseen(model, facts.characters) if model and not are_captchas else ""
+    of_images = _reasons_of_images(recipe, narrow, wide, widths, _most(facts.lengths))
+    of_model = _reasons_of_model(model, is_known, kept)
+    return Found(recipe, model, kept, [*of_images, *of_model], _reasons(recipe, len(facts.lengths)))
 
 
 def _crop(facts: Facts) -> Tuple[float, float]:
@@ -197,6 +199,13 @@ def _knows(alphabet: str, characters: str) -> bool:
     return sum(character in known for character in characters) >= _MOST_KNOWN * len(characters)
 
 
+def _unseen(model: str, characters: str) -> str:
+    """Return a model's characters that labels lack; none if they lack many, as labels of digits alone do."""
+    alphabet = model_recipe(model).text.alphabet
+    lacking = sorted(set(alphabet) - set(characters))
+    return "".join(lacking) if len(lacking) <= (1 - _MOST_SEEN) * len(alphabet) else ""
+
+
 def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.ndarray, longest: int) -> List[str]:
     image = recipe.image
     width = "of any width" if image.width is None else f"{image.width} wide"
@@ -216,9 +225,12 @@ def _reasons_of_images(recipe: Recipe, narrow: float, wide: float, widths: np.nd
     ]
 
 
-def _reasons_of_model(model: Optional[str], is_known: bool) -> List[str]:
+def _reasons_of_model(model: Optional[str], is_known: bool, kept: str) -> List[str]:
+    if not model:
+        return []
     knows = "most of the characters" if is_known else "what letters are like, though most characters are new"
-    return [f"the network {model} to begin with, which knows {knows}"] if model else []
+    others = [f"{kept} are read as well, since it knows them, though no label has them"] if kept else []
+    return [f"the network {model} to begin with, which knows {knows}", *others]
 
 
 def _reasons(recipe: Recipe, count: int) -> List[str]:

@@ -176,8 +176,11 @@ def _with_found(start: Start, settings: Settings, facts: Facts) -> Start:
     image = msgspec.to_builtins(found.recipe.image)
     sizes = [(key, image[key.partition(".")[2]]) for key in FITTED]
     recipe = inherit(found.recipe, [*sizes, *settings], known)
+    make_alphabet = start.make_alphabet and (lambda characters: "".join(sorted({*characters, *found.kept})))
     load = partial(_load_pretrained, found.model)
-    return start._replace(recipe=recipe, load_pretrained=load, finish=None, reasons=reasons)
+    return start._replace(
+        recipe=recipe, make_alphabet=make_alphabet, load_pretrained=load, finish=None, reasons=reasons
+    )
 
 
 def _with_found_training(start: Start, inherited: Callable[[Recipe], Recipe], trained: Recipe, facts: Facts) -> Start:

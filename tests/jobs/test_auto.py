@@ -1,5 +1,7 @@
 """Training on images of one's own without an option, or with few."""
 
+import string
+
 import pytest
 
 from ocr_lib import OCRError, evaluate, train
@@ -57,6 +59,17 @@ def test_words_and_lines_are_read_at_once(tmp_path, texts, style, model):
     assert recipe.image == model_recipe(model).image
     assert set(recipe.text.alphabet) == set(texts) - {"\n"}
     assert trained.best.metrics["cer"] < 0.2
+
+
+@pytest.mark.parametrize("settings, lacking", [({}, ""), ({"text.alphabet": string.printable[:90] + " é"}, "{|}~")])
+def test_lines_are_read_with_characters_that_none_of_the_few_has(tmp_path, settings, lacking):
+    (tmp_path / "texts.txt").write_text(f"{string.ascii_lowercase} é\n{string.ascii_uppercase}\n0123456789 !?.,;:\n")
+    drawn = ["--texts", str(tmp_path / "texts.txt"), "--style", "scan", "--count=20", "--num_proc=1", "--quiet"]
+    assert generate_text.main([str(FONT), *drawn, "--out", str(tmp_path / "images")]) == 0
+    once = {"training.epochs": 1, **settings}
+    train(tmp_path / "ocr", train_data=tmp_path / "images", settings=once, cpus=1, quiet=True)
+    alphabet = {*string.printable[:95], "é"}
+    assert set(recipe_of(tmp_path / "ocr").text.alphabet) == alphabet - set(lacking)
 
 
 def test_a_network_of_ones_own_begins_with_nothing(captchas, tmp_path):

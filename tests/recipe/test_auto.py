@@ -210,6 +210,20 @@ class TestModel:
         assert begun.recipe.network == model_recipe(model).network.folded()
         assert begun.recipe.augmentation == load_preset("text-line").augmentation
 
+    @pytest.mark.parametrize("model, widths", [("printed-lines", WIDTHS), ("words", np.linspace(100, 250, 900))])
+    def test_of_any_width_goes_on_reading_characters_that_few_labels_lack(self, model, widths):
+        alphabet = model_recipe(model).text.alphabet
+        most = -(-2 * len(alphabet) // 3)
+        begun = find_recipe(facts(900, 50, widths.astype(int), 5, characters=f"{alphabet[:most]}é"))
+        assert (begun.model, begun.kept) == (model, alphabet[most:])
+        assert begun.of_images[-1].startswith(f"{begun.kept} are read as well")
+        fewer = find_recipe(facts(900, 50, widths.astype(int), 5, characters=alphabet[: most - 1]))
+        assert fewer.model == model and not fewer.kept
+
+    def test_of_captchas_reads_the_characters_of_labels_alone(self):
+        begun = find_recipe(facts(900, 50, 200, 5, characters=model_recipe("captcha-distorted").text.alphabet[1:]))
+        assert begun.model and not begun.kept
+
     @pytest.mark.parametrize("width", [200, WIDTHS])
     def test_may_be_left_out(self, width):
         samples = facts(900, 50, width, 5, characters="abc")
