@@ -1,14 +1,16 @@
 """Data sets on disk: labelled images in any of several formats, found out by looking at them."""
 
 import logging
+from itertools import islice
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
+from ocr_lib.sets.folders import walk
 from ocr_lib.sets.label_files import FIRST, LABELS, LIST, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
-from ocr_lib.sets.layouts import COMMA, PARTS, SYNTH90K, TAB, Layout
+from ocr_lib.sets.layouts import COMMA, PARTS, SYNTH90K, TAB, Layout, looks_like_image
 from ocr_lib.sets.readers import gt_suffix, read_gt, read_list, read_names
 from ocr_lib.sets.records import RecordDataset
 from ocr_lib.sets.standard import (
@@ -164,10 +166,17 @@ def find_format(path: Path) -> str:
     standard = format_of_folder(path)
     if standard:
         return standard
+    files.check_names()
     if image_files(path):
-        files.check_names()
         return "names"
-    raise OCRError(f"{path}: no labelled image in this folder")
+    raise OCRError(f"{path}: no labelled image in this folder{_with_images(path)}")
+
+
+def _with_images(folder: Path) -> str:
+    """Tell in which folders within there are images, if there are."""
+    within = (str(place) for place, names in walk(folder) if any(map(looks_like_image, names)))
+    told = ", ".join(islice(within, _TOLD))
+    return told and f"; there are images in {told}: give the folder or the list that has their labels"
 
 
 def _format_of_file(path: Path) -> str:

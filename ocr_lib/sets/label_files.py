@@ -3,21 +3,25 @@
 import contextlib
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Set
+from typing import List, NamedTuple, Optional, Sequence, Set
 
-from ocr_lib.encoding import lines
+from ocr_lib.encoding import decode_text, lines
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
+from ocr_lib.images.file import IMAGE_SUFFIXES
 from ocr_lib.sets.folders import ImageFinder, is_passed_over
 from ocr_lib.sets.json_lists import SUFFIXES as JSON_SUFFIXES
 from ocr_lib.sets.json_lists import recognise_json
-from ocr_lib.sets.layouts import Recognised, recognise
+from ocr_lib.sets.layouts import LOOKED_AT, Recognised, recognise
 
 LABELS = ("labels.tsv", "labels.csv")
 LIST = "list.txt"
 FIRST = (*LABELS, LIST, "gt.txt")  # of several lists; that of ICDAR has one of coordinates beside it, coords.txt
 GT_SUFFIX = ".gt.txt"
-_SUFFIXES = (".csv", ".lst", ".tsv", ".txt", *JSON_SUFFIXES)
+_SUFFIXES = (".csv", ".lst", ".tsv", ".txt", ".yaml", ".yml", *JSON_SUFFIXES)
+_TABLES = (".ods", ".parquet", ".xls", ".xlsx")
+_LARGEST = 1 << 26  # bytes of a file of another kind than lists are
+_CHECKSUM = re.compile(r"[0-9a-f]{32,128} [ *]?", re.IGNORECASE)
 _CALLED_LABELS = re.compile(r"label|annot|transcri|caption|ground.?truth|(?:^|[_-])gt(?:$|[_-])", re.IGNORECASE)
 _MOST = 0.5  # of a list's first names
 
@@ -30,7 +34,8 @@ class LabelFiles(NamedTuple):
     lists : list of pathlib.Path
         Most of whose names are images that are there.
     others : list of pathlib.Path
-        That are lists of other images, or by name or number of lines may be labels all the same.
+        That are lists of other images, or by name or number of lines may be labels all the same; that name the images,
+        but are no lists; tables that are no text.
     """
 
     lists: List[Path]
@@ -61,10 +66,16 @@ class LabelFiles(NamedTuple):
         OCRError
             Naming the file.
         """
-        if self.others:
+        for path in self.others:
+            if path.suffix.lower() in _TABLES:
+                why, advice = "can't be read", "save it as CSV"
+            elif _names_images(path, image_files(path.parent)):
+                why, advice = "is no list of names and texts", "make it one, name<TAB>text in each line"
+            else:
+                why, advice = "names no image that is there", "mend its names"
             raise OCRError(
-                f"{self.others[0]} may have the labels, but names no image that is there; mend its names, or give "
-                "--format names, which takes the labels from the images' names"
+                f"{path} may have the labels, but {why}; {advice}, or give --format names, which takes the labels from "
+                "the images' names"
             )
 
 
@@ -81,32 +92,61 @@ def recognise_list(path: Path) -> Optional[Recognised]:
 
 
 def label_files(folder: Path) -> LabelFiles:
-    """Look at the text files of a folder."""
+    """Look at the files of a folder that are no images."""
     found = LabelFiles([], [])
     images = image_files(folder)
     stems: Set[str] = {path.stem for path in images}
-    texts = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.stem not in stems)
-    for path in sorted(texts):
+    others = (path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_SUFFIXES and path.stem not in stems)
+    for path in sorted(others):
         if path.name.endswith(GT_SUFFIX) or is_passed_over(path.name) or not path.is_file():
             continue
         if path.name in (*LABELS, LIST):  # whatever is in it
             found.lists.append(path)
             continue
-        try:
+        if _is_inventory(path) or (path.suffix.lower() not in _SUFFIXES and _is_large(path)):
+            continue
+        recognised = None
+        with contextlib.suppress(OCRError):  # neither text nor JSON
             recognised = recognise_list(path)
-        except OCRError:  # neither text nor JSON
-            recognised = None
         if recognised and recognised.found >= _MOST:
             found.lists.append(path)
-        elif (recognised and recognised.alike >= _MOST) or _may_be_labels(path, len(images)):
+        elif (recognised and recognised.alike >= _MOST) or _may_be_labels(path, images):
             found.others.append(path)
     return found
 
 
-def _may_be_labels(path: Path, images: int) -> bool:
-    """Whether a file is called so, or has as many lines as there are images."""
-    if _CALLED_LABELS.search(path.stem):
+def _is_large(path: Path) -> bool:
+    return path.stat().st_size > _LARGEST
+
+
+def _is_inventory(path: Path) -> bool:
+    """Whether a file says which images there are, with checksums perhaps, and nothing of what they say."""
+    find = ImageFinder(path.parent).find
+    with contextlib.suppress(OCRError):
+        said = (_CHECKSUM.sub("", line.strip(" "), count=1) for _, line in lines(path) if line.strip())
+        first = next(said, "")
+        return bool(find(first)) and all(map(find, said))
+    return False
+
+
+def _may_be_labels(path: Path, images: Sequence[Path]) -> bool:
+    """Whether a file is called so, has as many lines as there are images, is a table, or names the images."""
+    suffix = path.suffix.lower()
+    if suffix in _TABLES or (suffix in _SUFFIXES and _CALLED_LABELS.search(path.stem)):
+        return True
+    if _names_images(path, images):
         return True
     with contextlib.suppress(OCRError):
-        return images > 1 and sum(1 for _, line in lines(path) if line.strip()) == images
+        is_list = suffix in _SUFFIXES and len(images) > 1
+        return is_list and sum(1 for _, line in lines(path) if line.strip()) == len(images)
     return False
+
+
+def _names_images(path: Path, images: Sequence[Path]) -> bool:
+    """Whether most of some images are named in a text file."""
+    try:
+        text = "" if _is_large(path) else decode_text(path.read_bytes())
+    except (OCRError, OSError):
+        return False
+    some = images[:: max(1, len(images) // LOOKED_AT)]
+    return sum(image.name in text for image in some) > _MOST * len(some)

@@ -82,6 +82,7 @@ class Layout(NamedTuple):
 
 
 COMMA, TAB, SYNTH90K, JSON = map(Layout, (",", "\t", "", "{"))
+_SEPARATORS = ",", ";", "->", "=>", "|", ":", "="
 # Synth90k's lines are ``./2425/1/115_Lube_45484.jpg 45484``; the text is the word in the name.
 _PATTERNS = {
     "": re.compile(r"(?P<name>(?:.*/)?[0-9]+_(?P<text>[^_/]+)_[0-9]+\.\w+)(?: [0-9]+)?"),
@@ -122,13 +123,13 @@ def recognise(path: Path, exists: Exists) -> Optional[Recognised]:
     synth90k = _recognised(SYNTH90K, sample, exists)
     if synth90k.alike >= _MOST:  # else numbers in its lines might be texts
         return synth90k
-    layouts = [TAB, *(_maybe_quoted(separator, path, sample) for separator in ",;"), Layout(" ")]
+    layouts = [TAB, *(_maybe_quoted(separator, path, sample) for separator in _SEPARATORS), Layout(" ")]
     best = max((_recognised(layout, sample, exists) for layout in layouts), key=lambda each: each[1:])
     if best.found or best.alike:
         return best
     for line in sample:  # names without an ending, of images that are not there
-        for layout in layouts[:-1]:
-            if layout.separator in line:
+        for layout in layouts:
+            if layout.separator in "\t,;" and layout.separator in line:
                 return Recognised(layout, 0, 0)
     return None
 
@@ -148,7 +149,7 @@ def _maybe_quoted(separator: str, path: Path, sample: Sequence[str]) -> Layout:
     is_quoted = all(text.strip().startswith('"') for _, _, text in parted)
     titles = {title.strip('" ').lower() for title in sample[0].split(separator)} if sample else set()
     is_csv = path.suffix.lower() == ".csv" or bool(titles & (NAME_TITLES | TEXT_TITLES))
-    return Layout(separator, is_quoted=is_quoted or is_csv)
+    return Layout(separator, is_quoted=len(separator) == 1 and (is_quoted or is_csv))
 
 
 def _recognised(layout: Layout, sample: Sequence[str], exists: Exists) -> Recognised:
@@ -188,11 +189,11 @@ def _with_columns(layout: Layout, split: Sequence[Sequence[str]], exists: Exists
                 return layout._replace(width=3, columns=(name, text, part))
         if 2 * sum(map(_has_lexicon, split)) > len(split):
             return layout._replace(width=3, lexicon=2)
-    if len(counts) == 1 and (layout.is_quoted or layout == TAB):
-        return layout._replace(
-            fault=f"lines have {min(counts)} columns: name them in a first line, as file_name and text; to --format "
-            f"{'tab' if layout == TAB else 'list'} all behind the first {'tab' if layout == TAB else 'comma'} is text"
-        )
+    if len(counts) == 1 and (layout.is_quoted or layout.separator in "\t|"):
+        instead = {"\t": ("tab", "tab"), ",": ("list", "comma")}.get(layout.separator)
+        advice = "; to --format {} all behind the first {} is text".format(*instead) if instead else ""
+        told = f"lines have {min(counts)} columns: name them in a first line, as file_name and text{advice}"
+        return layout._replace(fault=told)
     return layout
 
 

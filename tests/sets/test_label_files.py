@@ -60,6 +60,12 @@ LISTS = {
     "list.json": json.dumps([{"file_name": name, "transcription": text} for name, text in PAIRS.items()]),
     "nested.json": json.dumps({"version": 1, "data": [{"image": name, "text": text} for name, text in PAIRS.items()]}),
     "metadata.jsonl": "\n".join(json.dumps({"file_name": name, "text": text}) for name, text in PAIRS.items()),
+    "bars.csv": lines("{n}|{t}"),
+    "labels.yaml": lines('{n}: "{t}"'),
+    "colons.txt": lines("{n}: {t}"),
+    "equals.txt": lines("{n} = {t}"),
+    "arrows.txt": lines("{n} -> {t}"),
+    "double arrows": lines("{n} => {t}"),
     "from-windows.tsv": lines("C:\\Users\\me\\scans\\{n}\t{t}"),
     "from-linux.tsv": lines("/home/me/scans/{n}\t{t}"),
     "from-above.tsv": lines("data/train/{n}\t{t}"),
@@ -171,6 +177,11 @@ class TestParts:
             open_dataset(folder)
         assert read(folder, format="tab")[NAMES[0]] == "7741 0.5"
 
+    def test_three_columns_between_bars_are_refused(self, folder):
+        (folder / "metadata.txt").write_text(lines("{n}|{t}|{t}"), encoding="utf-8")
+        with pytest.raises(OCRError, match=r"lines have 3 columns: name them in a first line, as file_name and text$"):
+            open_dataset(folder)
+
     def test_titles_that_do_not_tell(self, folder):
         (folder / "labels.csv").write_text("image,text,label\n" + lines("{n},{t},x", ["1"] * 6))
         with pytest.raises(OCRError, match="columns are called image, text, label: call that of the images"):
@@ -186,6 +197,8 @@ class TestNeverNamesInSilence:
             ("labels.json", "{"),
             ("gt.txt", "a.png,1\nb.png,2\n"),
             ("any.csv", "a.png,1\nb.png,2\n"),
+            ("labels.yml", "images:\n- file: a.png\n"),
+            ("labels.txt", ""),
         ],
     )
     def test_a_file_that_may_have_them(self, tmp_path, name, content):
@@ -195,6 +208,44 @@ class TestNeverNamesInSilence:
         with pytest.raises(OCRError, match=f"{name} may have the labels.*--format names"):
             open_dataset(tmp_path)
         assert len(open_dataset(tmp_path, "names")) == len(open_dataset(tmp_path, label_pattern="(?P<text>.+)")) == 6
+
+    @pytest.mark.parametrize("name", ["export.json", "export.xml", "export.txt", "export"])
+    def test_one_that_names_the_images_in_a_way_of_its_own(self, folder, name):
+        tasks = [{"data": {"image": f"/upload/{name}"}, "result": [{"value": [text]}]} for name, text in PAIRS.items()]
+        content = json.dumps(tasks) if name.endswith("json") else f"<images>{lines('<image file={n!r} tag={t!r}/>')}"
+        (folder / name).write_text(content if name != "export.txt" else repr(PAIRS), encoding="utf-8")
+        with pytest.raises(OCRError, match=f"{name} may have the labels, but is no list of names and texts; make it"):
+            open_dataset(folder)
+
+    @pytest.mark.parametrize("name", ["anything.xlsx", "labels.ods", "train.parquet"])
+    def test_a_table_that_is_no_text(self, folder, name):
+        (folder / name).write_bytes(b"PK\3\4" + bytes(range(256)))
+        with pytest.raises(OCRError, match=f"{name} may have the labels, but can't be read; save it as CSV"):
+            open_dataset(folder)
+
+    def test_some_of_another_folder_of_images(self, folder):
+        above = folder / "above"
+        (above / "train").mkdir(parents=True)
+        (above / "train" / "1.png").write_bytes(PNG)
+        (above / "rec_gt.txt").write_text('["images/1.png"]\t7741\n["images/2.png"]\t7742\n')
+        with pytest.raises(OCRError, match=r"rec_gt.txt may have the labels, but names no image that is there"):
+            open_dataset(above)
+        (above / "rec_gt.txt").unlink()
+        with pytest.raises(OCRError, match=f"no labelled image in this folder; there are images in {above / 'train'}:"):
+            open_dataset(above)
+
+    @pytest.mark.parametrize("row", ["{n}", "d41d8cd98f00b204e9800998ecf8427e  {n}", f"{'0a' * 32} *{{n}}"])
+    def test_what_says_nothing_of_texts_is_passed_over(self, folder, row):
+        (folder / "MD5SUMS").write_text(lines(row))
+        (folder / "files.txt").write_text(lines(row))
+        (folder / "archive.zip").write_bytes(b"PK\3\4\xff" + lines("{n}").encode())
+        assert find_format(folder) == "names"
+
+    @pytest.mark.parametrize("name", ["labels.tsv", "any.tsv"])
+    def test_a_list_of_which_little_is_labelled(self, folder, name):
+        (folder / name).write_text(lines("{n}\t{t}", ["", "", "", "", "", "22"]))
+        with pytest.raises(OCRError, match=rf"5 of 6 entries can't be used.*{name}:1|{NAMES[0]}"):
+            open_dataset(folder)
 
     def test_several_lists(self, folder):
         for name in "train.csv", "val.csv":
