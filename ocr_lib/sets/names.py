@@ -6,22 +6,27 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from ocr_lib.errors import OCRError
 
 # What file managers and browsers put behind the name of a copy.
-_COPY = r"(?: - [Cc]opy)?(?: \([0-9]+\))?"
+_COPY = r"(?: - (?:copy|kopie|copie|copia))?(?: \([0-9]+\))?"
 _UUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _HASH = f"(?:{_UUID}|[0-9a-f]{{64}}|[0-9a-f]{{40}}|[0-9a-f]{{32}})"  # SHA-256, SHA-1, MD5
 _SHORT = "(?P<hash>[0-9a-f]{16}|[0-9a-f]{8})"
 _FLAGS = re.DOTALL | re.IGNORECASE
 _LABEL = re.compile(rf"(?P<text>.+?)(?:_(?P<number>[0-9]+)|[ ._-]+{_HASH})?{_COPY}", _FLAGS)
+_BEFORE_HASH = re.compile(rf"(?P<text>.+?)[ ._-]+{_HASH}{_COPY}", _FLAGS)
 _BEHIND_HASH = re.compile(rf"{_HASH}[ ._-]+(?P<text>.+?){_COPY}", _FLAGS)
 _BEFORE_SHORT = re.compile(rf"(?P<text>.+?)[ ._-]+{_SHORT}{_COPY}", _FLAGS)
 _BEHIND_SHORT = re.compile(rf"{_SHORT}[ ._-]+(?P<text>.+?){_COPY}", _FLAGS)
-_BEHIND_NUMBER = re.compile(rf"(?P<number>[0-9]+)(?P<between>[ _-]+)(?P<text>.+?){_COPY}", _FLAGS)
+_BEHIND_NUMBER = re.compile(rf"(?P<number>[0-9]+)(?P<between>[ ._-]+)(?P<text>.+?){_COPY}", _FLAGS)
+_BEFORE_NUMBER = re.compile(rf"(?P<text>.+?)(?:[ .+@~#-]+|__+)(?P<number>[0-9]+){_COPY}", _FLAGS)
+_SEPARATOR = re.compile("[ ._=@~#+-]")
 
 _FEWEST = 3  # names from which on a running number or a short hash is told
+_MANY = 10  # names from which on one is told that labels might have, too
 _STAMP_DIGITS = 9  # of times in seconds since 1970, and what is longer
-_WORDS = frozenset(
-    "captcha capture crop file frame image img line page photo pic picture plate sample scan word".split()
-)
+_OF_FILES = frozenset("bmp gif jpeg jpg png test tif tiff train val webp".split())
+_OF_TEXTS = frozenset("captcha crop label line plate text word".split())
+_OF_IMAGES = frozenset("capture dsc file frame image img page photo pic picture sample scan".split())
+_WORDS = _OF_FILES | _OF_TEXTS | _OF_IMAGES
 
 
 class Scheme(NamedTuple):
@@ -52,11 +57,17 @@ class Scheme(NamedTuple):
         most = sorted(texts, key=lambda pair: (len(pair[1]) - len(pair[0]), pair[0]))[:count]
         return f"{self.name}: " + ", ".join(f"{stem} says {text!r}" for stem, text in most)
 
+    def within(self, front: str, behind: str) -> "Scheme":
+        """Return the scheme of names that have some text more in front and behind."""
+        pattern = re.compile(re.escape(front) + self.pattern.pattern + re.escape(behind), _FLAGS)
+        return Scheme(f"{front}{self.name.partition(',')[0]}{behind}", pattern)
+
 
 PLAIN = Scheme("LABEL, maybe with _3, _HASH or (2)", _LABEL)
 _BEHIND = Scheme("HASH_LABEL", _BEHIND_HASH)
 _SHORT_HASHES = (Scheme("LABEL_HASH", _BEFORE_SHORT), Scheme("HASH_LABEL", _BEHIND_SHORT))
 _NUMBERED = Scheme("NUMBER_LABEL", _BEHIND_NUMBER)
+_COUNTED = Scheme("LABEL-NUMBER", _BEFORE_NUMBER)
 
 
 def scheme_of_pattern(pattern: str) -> Scheme:
@@ -84,18 +95,74 @@ def find_scheme(stems: Sequence[str]) -> Scheme:
     OCRError
         If that can't be told, or they have but numbers.
     """
+    front, behind = _common(stems)
+    inner = [stem[len(front) : len(stem) - len(behind)] for stem in stems]
+    scheme = _scheme_of(inner)
+    texts = [scheme.text_of(stem) or "" for stem in inner]
+    if front and _are_numbers_of_images(texts, front):
+        raise OCRError(
+            f"the names have no labels, as {min(stems)}: give the list of labels as the path, or --label-pattern"
+        )
+    if len(texts) >= _MANY and all("_" in text for text in texts):
+        raise OCRError(
+            f"the names don't tell where the labels are, as {stems[0]}: --label-pattern '^(?P<text>[^_]+)' takes what "
+            "is in front of the first _, '(?P<text>[^_]+)$' what is behind the last, '(?P<text>.+)' all"
+        )
+    return scheme.within(front, behind) if front or behind else scheme
+
+
+def _common(stems: Sequence[str]) -> Tuple[str, str]:
+    """Return what all names begin and end with that labels don't: words of file names, or brackets."""
+    if len(stems) < _FEWEST:
+        return "", ""
+    front = _beginning(stems)
+    behind = _beginning([stem[len(front) :][::-1] for stem in stems])[::-1]
+    if f"{front[:1]}{behind[-1:]}" in ("[]", "()", "{}"):
+        return front[:1], behind[-1:]
+    separators = [match.end() for match in _SEPARATOR.finditer(front)]
+    front = front[: separators[-1]] if separators else ""
+    separator = _SEPARATOR.search(behind)
+    behind = behind[separator.start() :] if separator else ""
+    return front * _are_of_files(front), behind * _are_of_files(behind)
+
+
+def _beginning(texts: Sequence[str]) -> str:
+    """Return what all texts begin with."""
+    first, last = min(texts), max(texts)
+    return first[: next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), len(first))]
+
+
+def _are_of_files(text: str) -> bool:
+    """Whether it has words, all of them such as names of files have."""
+    words = _words(text)
+    return bool(words) and _WORDS.issuperset(words)
+
+
+def _are_numbers_of_images(texts: Sequence[str], front: str) -> bool:
+    """Whether labels behind words are but the numbers of images: running ones, or any behind ``img_``."""
+    if len(texts) < _FEWEST or not all(map(str.isdecimal, texts)):
+        return False
+    return not _OF_TEXTS.intersection(_words(front)) or _are_running(texts)
+
+
+def _words(text: str) -> List[str]:
+    return re.findall("[a-z]+", text.lower())
+
+
+def _scheme_of(stems: Sequence[str]) -> Scheme:
+    """Return the scheme of names that have no more in common than labels may have."""
     if stems and all(map(_BEHIND_HASH.fullmatch, stems)):
         return _BEHIND
+    if stems and all(map(_BEFORE_HASH.fullmatch, stems)):
+        return PLAIN
     for scheme in _SHORT_HASHES:
         if _have_short_hashes(scheme, stems):
             return scheme
     if _are_numbered(stems):
         return _NUMBERED
-    texts = {PLAIN.text_of(stem) for stem in stems}
-    if len(stems) >= _FEWEST and len(texts) == 1 and str(*texts).lower() in _WORDS:
-        raise OCRError(
-            f"the names have no labels, as {min(stems)}: give the list of labels as the path, or --label-pattern"
-        )
+    numbers = [match["number"] for match in _all_matches(_BEFORE_NUMBER, stems)]
+    if _MANY <= len(numbers) == len(set(numbers)) and (_are_running(numbers) or _are_stamps(numbers)):
+        return _COUNTED
     return PLAIN
 
 
@@ -121,9 +188,10 @@ def _are_numbered(stems: Sequence[str]) -> bool:
     if not _FEWEST <= len(matches) == len(set(numbers)):
         return False
     is_padded = len(set(map(len, numbers))) == 1
-    if any("_" not in match["between"] for match in matches):  # as in 12-05, which may be a label
-        return is_padded and len(numbers[0]) > 2 and _are_running(numbers)
     texts = [match["text"] for match in matches]
+    if any("_" not in match["between"] for match in matches):  # as in 12-05, which may be a label
+        is_sure = (is_padded and len(numbers[0]) > 2) or (len(stems) >= _MANY and not all(map(str.isdecimal, texts)))
+        return is_sure and _are_running(numbers)
     if not all(text.isdigit() for text in texts):
         return is_padded or _are_running(numbers) or _are_stamps(numbers)
     if _are_counted(stems):

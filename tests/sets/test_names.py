@@ -66,9 +66,83 @@ def test_all_names_together(stems, expected):
     assert texts(*stems) == expected
 
 
+LABELS = "2tv6v 6qwpv 7kxz2 hwvep cxa96 9xtyw 8wwd2 gkzr4 98q25 ws9e8 ygy6w tqy7e".split()
+DIGITS = "5904 8936 9554 0042 1177 7301 6250 4418 3909 8125 2260 0731".split()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "captcha_{label}",
+        "IMG_20240101_{label}",
+        "label={label}",
+        "{label}_train",
+        "{label}.jpg",
+        "captcha-{label}.png",
+        "[{label}]",
+        "({label})",
+        "captcha_{index:04d}_{label}",
+        "captcha_{label}_{index}",
+        "{index}-{label}",
+        "{index} {label}",
+        "{index:04d}.{label}",
+        "{label}-{index}",
+        "{label} {index}",
+        "{label}+{index}",
+        "{label}~{index}",
+        "{label}__{index}",
+        "{label}@{time}",
+        "{label}-{time}",
+        "{label}.{time}000",
+        "{label} - Kopie",
+    ],
+)
+def test_what_names_have_besides(name):
+    stems = [
+        name.format(label=label, index=index, time=1617182345 + index**5)
+        for index, label in enumerate(sorted(LABELS, reverse=True), 1)
+    ]
+    assert texts(*stems) == sorted(LABELS, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["captcha_{}", "plate-{}", "text.{}", f"{{}}_{MD5}", f"{{}}-{UUID}"])
+def test_labels_of_digits(name):
+    assert texts(*map(name.format, DIGITS)) == DIGITS
+
+
+@pytest.mark.parametrize("name", ["{}", "B-{}", "{}-17", "KA-{}", "{} kg"])
+@pytest.mark.parametrize("labels", [LABELS, DIGITS])
+def test_what_all_labels_may_have(name, labels):
+    stems = list(map(name.format, labels))
+    assert texts(*stems) == stems
+
+
+def test_plates_have_numbers_that_do_not_run():
+    stems = [f"{label[:2]}-{digits}" for label, digits in zip(LABELS, DIGITS)]
+    assert texts(*stems) == stems
+
+
+@pytest.mark.parametrize(
+    "name", ["site_{label}", "{label}_{other}", "{index:04d}_{label}_{other}", "tmp{index}x_{label}"]
+)
+def test_names_that_do_not_tell(name):
+    stems = [
+        name.format(label=label, other=other, index=index)
+        for index, (label, other) in enumerate(zip(LABELS, sorted(LABELS)))
+    ]
+    with pytest.raises(OCRError, match=r"the names don't tell where the labels are, as .*: --label-pattern '\^\("):
+        find_scheme(stems)
+
+
 def test_two_numbers_of_which_either_may_be_the_label():
     with pytest.raises(OCRError, match=r"two numbers, as 17_350, .*--label-pattern '_\(\?P<text>.\+\)' takes"):
         find_scheme(["17_350", "99_1024", "4_77"])
+
+
+@pytest.mark.parametrize("labels", [DIGITS, ["0731", "4418", "2260"]])
+def test_numbers_behind_images_are_no_labels(labels):
+    with pytest.raises(OCRError, match="the names have no labels, as img_0"):
+        find_scheme([f"img_{label}" for label in labels])
 
 
 @pytest.mark.parametrize("word", ["img", "IMG", "captcha"])
