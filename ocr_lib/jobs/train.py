@@ -183,7 +183,8 @@ def _disk_options(
 ) -> Optional[DiskOptions]:
     """Return how data on disk is read, or None where captchas are rendered."""
     if (fonts is None) == (train_data is None):
-        raise OCRError("give either fonts, or --train-data")
+        both = "" if fonts is None else f", not both: {fonts} is taken for fonts"
+        raise OCRError(f"give either fonts, or --train-data{both}")
     if train_data is not None:
         validation = None if val_data is None else Path(val_data)
         share = HELD_OUT if held_out is None else held_out

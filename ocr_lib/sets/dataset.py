@@ -8,7 +8,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Sequence
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.sets.folders import walk
-from ocr_lib.sets.label_files import FIRST, LABELS, LIST, label_files, recognise_list
+from ocr_lib.sets.label_files import FIRST, LABELS, LIST, TABLES, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
 from ocr_lib.sets.layouts import COMMA, PARTS, SYNTH90K, TAB, Layout, looks_like_image
 from ocr_lib.sets.readers import gt_suffix, read_gt, read_list, read_names
@@ -43,6 +43,7 @@ MAX_PROBLEMS = 0.05
 OWN, OWN_MEDIUM = OWN_LEXICONS = ("own", "own-medium")
 _IIIT5K_LEXICONS = {OWN: "smallLexi", OWN_MEDIUM: "mediumLexi"}
 _TOLD = 5
+_ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip")
 
 
 class Options(NamedTuple):
@@ -185,6 +186,12 @@ def _format_of_file(path: Path) -> str:
     standard = format_of_file(path)
     if standard:
         return standard
+    if looks_like_image(path.name):
+        raise OCRError(f"{path} is an image: give the folder that it is in, or a list of images and their texts")
+    if path.suffix.lower() in _ARCHIVES:
+        raise OCRError(f"{path} is an archive: unpack it, and give the folder")
+    if path.suffix.lower() in TABLES:
+        raise OCRError(f"{path} can't be read: save it as CSV")
     if recognise_list(path):
         return "labels"
     raise OCRError(f"{path}: no list of images and their texts; --format says what it is: {', '.join(FORMATS)}")

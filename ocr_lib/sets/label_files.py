@@ -19,7 +19,7 @@ LIST = "list.txt"
 FIRST = (*LABELS, LIST, "gt.txt")  # of several lists; that of ICDAR has one of coordinates beside it, coords.txt
 GT_SUFFIX = ".gt.txt"
 _SUFFIXES = (".csv", ".lst", ".tsv", ".txt", ".yaml", ".yml", *JSON_SUFFIXES)
-_TABLES = (".ods", ".parquet", ".xls", ".xlsx")
+TABLES = (".ods", ".parquet", ".xls", ".xlsx")
 _LARGEST = 1 << 26  # bytes of a file of another kind than lists are
 _CHECKSUM = re.compile(r"[0-9a-f]{32,128} [ *]?", re.IGNORECASE)
 _CALLED_LABELS = re.compile(r"label|annot|transcri|caption|ground.?truth|(?:^|[_-])gt(?:$|[_-])", re.IGNORECASE)
@@ -67,7 +67,7 @@ class LabelFiles(NamedTuple):
             Naming the file.
         """
         for path in self.others:
-            if path.suffix.lower() in _TABLES:
+            if path.suffix.lower() in TABLES:
                 why, advice = "can't be read", "save it as CSV"
             elif _names_images(path, image_files(path.parent)):
                 why, advice = "is no list of names and texts", "make it one, name<TAB>text in each line"
@@ -132,7 +132,7 @@ def _is_inventory(path: Path) -> bool:
 def _may_be_labels(path: Path, images: Sequence[Path]) -> bool:
     """Whether a file is called so, has as many lines as there are images, is a table, or names the images."""
     suffix = path.suffix.lower()
-    if suffix in _TABLES or (suffix in _SUFFIXES and _CALLED_LABELS.search(path.stem)):
+    if suffix in TABLES or (suffix in _SUFFIXES and _CALLED_LABELS.search(path.stem)):
         return True
     if _names_images(path, images):
         return True

@@ -87,7 +87,7 @@ class TestRecipe:
         "options, said",
         [
             ({"fonts": None}, "give either fonts, or --train-data"),
-            ({"train_data": "x"}, "give either fonts, or --train-data"),
+            ({"train_data": "x"}, f"give either fonts, or --train-data, not both: {FONT} is taken for fonts"),
             ({"val_data": "x"}, "--val-data goes with --train-data, not with fonts"),
             ({"held_out": 0.2}, "--held-out goes with --train-data, not with fonts"),
             ({"format": "gt"}, "--format goes with --train-data, not with fonts"),

@@ -261,6 +261,22 @@ class TestNeverNamesInSilence:
             open_dataset(folder, "gt", label_pattern="(?P<text>.+)")
 
 
+@pytest.mark.parametrize(
+    "name, advice",
+    [
+        ("img_0001.png", "is an image: give the folder that it is in, or a list"),
+        ("SCAN.JPG", "is an image: give the folder"),
+        ("captchas.zip", "is an archive: unpack it, and give the folder"),
+        ("captchas.tar.gz", "is an archive"),
+        ("labels.xlsx", "can't be read: save it as CSV"),
+    ],
+)
+def test_a_path_that_is_no_list(folder, name, advice):
+    (folder / name).write_bytes(PNG)
+    with pytest.raises(OCRError, match=f"{name} {advice}"):
+        open_dataset(folder / name)
+
+
 class TestTextsBeside:
     def test_without_gt_in_their_names(self, folder):
         for name, text in PAIRS.items():
