@@ -3,7 +3,7 @@
 import logging
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
@@ -81,7 +81,7 @@ def open_dataset(
         Regular expression whose group ``text`` finds the labels in the images' names.
     parts : sequence of str
         The first of these that a list has rows of is read, where a column parts it in train, val and test; all rows if
-        left out.
+        left out. So is the folder of that name where a folder has nothing but such.
     alphabet : str, optional
         Characters that class ids in a RecordIO file stand for, in their order.
     lexicon : str, optional
@@ -100,6 +100,7 @@ def open_dataset(
     path = Path(path)
     if not path.exists():
         raise OCRError(f"{path}: no such file or folder")
+    path = _of_part(path, parts)
     name = format or ("names" if label_pattern else find_format(path))
     if name not in FORMATS:
         raise OCRError(f"there is no format {name}: choose from {', '.join(FORMATS)}")
@@ -112,6 +113,17 @@ def open_dataset(
     if lexicon and not any(map(dataset.lexicon, range(len(dataset)))):
         raise OCRError(f"{path}: its images have no lexicons; lists have them in a third column, parted by commas")
     return dataset
+
+
+def _of_part(path: Path, parts: Sequence[str]) -> Path:
+    """Return the folder of the first of some parts, if folders of parts are all that there is."""
+    within = path.iterdir() if path.is_dir() and parts else ()
+    folders = {PARTS[each.name.lower()]: each for each in within if each.name.lower() in PARTS and each.is_dir()}
+    part = next(filter(folders.get, parts), None)
+    if part is None or image_files(path) or label_files(path).lists or format_of_folder(path) or _records_of(path):
+        return path
+    logger.info("%s is read; --split names another part", folders[part])
+    return folders[part]
 
 
 def parts_of(split: Optional[str], *instead: str) -> Sequence[str]:
@@ -162,7 +174,7 @@ def find_format(path: Path) -> str:
         return "labels"
     if gt_suffix(path):
         return "gt"
-    if next(path.glob("*.rec"), None):
+    if _records_of(path):
         return "rec"
     standard = format_of_folder(path)
     if standard:
@@ -225,8 +237,12 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def _records_of(folder: Path) -> List[Path]:
+    return sorted(folder.glob("*.rec"))
+
+
 def _read_records(path: Path, options: Options) -> Dataset:
-    files = sorted(path.glob("*.rec")) if path.is_dir() else [path]
+    files = _records_of(path) if path.is_dir() else [path]
     if len(files) != 1:
         raise OCRError(f"{path}: {len(files) or 'no'} .rec files in this folder; name one")
     return RecordDataset(files[0], options.alphabet)

@@ -277,6 +277,41 @@ def test_a_path_that_is_no_list(folder, name, advice):
         open_dataset(folder / name)
 
 
+class TestFoldersOfParts:
+    @pytest.fixture
+    def parted(self, tmp_path):
+        for number, part in enumerate(["Train", "valid", "test"]):
+            (tmp_path / part).mkdir()
+            (tmp_path / part / f"77{number}.png").write_bytes(PNG)
+        (tmp_path / "README.md").write_text("Three parts.\n")
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        "parts, text",
+        [(("train",), "770"), (("val", "test"), "771"), (("test", "val"), "772"), (("dev2", "val"), "771")],
+    )
+    def test_one_is_read(self, parted, told, parts, text):
+        assert list(read(parted, parts=parts).values()) == [text]
+        assert "is read; --split names another part" in told.text
+
+    @pytest.mark.parametrize("parts", [(), ("dev2",)])
+    def test_none_is_chosen(self, parted, parts):
+        with pytest.raises(
+            OCRError, match=rf"there are images in {parted / 'Train'}, {parted / 'test'}, {parted}/valid"
+        ):
+            open_dataset(parted, parts=parts)
+
+    def test_a_list_above_them_counts(self, parted):
+        (parted / "all.csv").write_text("Train/770.png,a\ntest/772.png,b\n")
+        assert list(read(parted, parts=("train",)).values()) == ["a", "b"]
+
+    def test_texts_of_other_parts_are_not_among_them(self, parted):
+        for number, part in enumerate(["Train", "valid", "test"]):
+            (parted / part / f"77{number}.gt.txt").write_text(part)
+        assert list(read(parted, parts=("train",)).values()) == ["Train"]
+        assert sorted(read(parted).values()) == ["Train", "test", "valid"]
+
+
 class TestTextsBeside:
     def test_without_gt_in_their_names(self, folder):
         for name, text in PAIRS.items():
