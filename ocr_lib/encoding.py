@@ -46,9 +46,11 @@ def lines(path: Path) -> Iterator[Tuple[int, str]]:
     """
     try:
         with path.open("rb") as file:
-            encoding = _encoding(file.read(_PEEK))
+            start = file.read(_PEEK)
+        encoding = _encoding(start)
         errors = "surrogateescape" if encoding == "utf-8-sig" else "strict"
-        with path.open(encoding=encoding, errors=errors, newline="\n") as text:
+        end = "\r" if b"\r" in start and b"\n" not in start else "\n"  # as Excel writes it for the Macintosh
+        with path.open(encoding=encoding, errors=errors, newline=end) as text:
             for number, line in enumerate(text, 1):
                 yield number, line.rstrip("\r\n").lstrip(_MARK)
     except OSError as error:

@@ -82,7 +82,7 @@ class Layout(NamedTuple):
 
 
 COMMA, TAB, SYNTH90K, JSON = map(Layout, (",", "\t", "", "{"))
-_SEPARATORS = ",", ";", "->", "=>", "|", ":", "="
+_SEPARATORS = "\t", ",", ";", "->", "=>", "|", ":", "="
 # Synth90k's lines are ``./2425/1/115_Lube_45484.jpg 45484``; the text is the word in the name.
 _PATTERNS = {
     "": re.compile(r"(?P<name>(?:.*/)?[0-9]+_(?P<text>[^_/]+)_[0-9]+\.\w+)(?: [0-9]+)?"),
@@ -123,7 +123,7 @@ def recognise(path: Path, exists: Exists) -> Optional[Recognised]:
     synth90k = _recognised(SYNTH90K, sample, exists)
     if synth90k.alike >= _MOST:  # else numbers in its lines might be texts
         return synth90k
-    layouts = [TAB, *(_maybe_quoted(separator, path, sample) for separator in _SEPARATORS), Layout(" ")]
+    layouts = [*(_maybe_quoted(separator, path, sample) for separator in _SEPARATORS), Layout(" ")]
     best = max((_recognised(layout, sample, exists) for layout in layouts), key=lambda each: each[1:])
     if best.found or best.alike:
         return best
@@ -146,6 +146,8 @@ def _split_csv(separator: str, line: str) -> List[str]:
 def _maybe_quoted(separator: str, path: Path, sample: Sequence[str]) -> Layout:
     """Take quotes as part of a text, unless they are there in all lines, or the file is CSV by its name or titles."""
     parted = [line.partition(separator) for line in sample]
+    if separator == "\t":
+        return TAB._replace(is_quoted=all(name[:1] == text[:1] == '"' for name, _, text in parted))
     is_quoted = all(text.strip().startswith('"') for _, _, text in parted)
     titles = {title.strip('" ').lower() for title in sample[0].split(separator)} if sample else set()
     is_csv = path.suffix.lower() == ".csv" or bool(titles & (NAME_TITLES | TEXT_TITLES))
@@ -190,11 +192,35 @@ def _with_columns(layout: Layout, split: Sequence[Sequence[str]], exists: Exists
         if 2 * sum(map(_has_lexicon, split)) > len(split):
             return layout._replace(width=3, lexicon=2)
     if len(counts) == 1 and (layout.is_quoted or layout.separator in "\t|"):
-        instead = {"\t": ("tab", "tab"), ",": ("list", "comma")}.get(layout.separator)
-        advice = "; to --format {} all behind the first {} is text".format(*instead) if instead else ""
-        told = f"lines have {min(counts)} columns: name them in a first line, as file_name and text{advice}"
-        return layout._replace(fault=told)
+        return _with_named_images(layout._replace(width=min(counts)), split, exists)
     return layout
+
+
+def _with_named_images(layout: Layout, split: Sequence[Sequence[str]], exists: Exists) -> Layout:
+    """Find the columns of names and of texts, if all others are empty or number the lines."""
+    columns = [[text.strip() for text in column] for column in zip(*split)]
+    names = [
+        number
+        for number, column in enumerate(columns)
+        if sum(looks_like_image(text) or bool(exists(text)) for text in column) > _MOST * len(column)
+    ]
+    if len(names) == 1:
+        has_titles = not looks_like_image(columns[names[0]][0]) and not exists(columns[names[0]][0])
+        said = [number for number, column in enumerate(columns) if _says_something(column[has_titles:])]
+        texts = [number for number in said if number not in names]
+        if len(texts) == 1:
+            return layout._replace(columns=(*names, *texts), has_titles=has_titles)
+    instead = {"\t": ("tab", "tab"), ",": ("list", "comma")}.get(layout.separator)
+    advice = "; to --format {} all behind the first {} is text".format(*instead) if instead else ""
+    told = f"lines have {layout.width} columns: name them in a first line, as file_name and text{advice}"
+    return layout._replace(columns=(names[0] if names else 0, 0), fault=told)
+
+
+def _says_something(column: Sequence[str]) -> bool:
+    """Whether a column is neither empty nor the numbers of the lines."""
+    if not any(column):
+        return False
+    return not all(map(str.isdecimal, column)) or len({int(text) - line for line, text in enumerate(column)}) > 1
 
 
 def _has_lexicon(fields: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -11,6 +12,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.sets.layouts import PARTS, Exists, Layout, looks_like_image
 
 _MOST_LINES = 10  # of a cell in quotes
+_FORMULA = re.compile('="(.*)"', re.DOTALL)  # how spreadsheets are kept from making 42 of 0042
 
 
 class Box(NamedTuple):
@@ -78,9 +80,15 @@ def _row(number: int, fields: List[str], layout: Layout, has_quotes: bool) -> Ro
         fields = [fields[0], layout.separator.join(fields[1:])]
     if len(fields) != layout.width or not fields[layout.columns[0]].strip():
         return Row(number, fault="not the path of an image and its text")
-    name, text, *part = (fields[column].strip() for column in layout.columns)
+    name, text, *part = (_unwrapped(fields[column]) for column in layout.columns)
     lexicon = [] if layout.lexicon is None else fields[layout.lexicon].split(",")
     return Row(number, name, text, "".join(PARTS.get(each.lower(), each) for each in part), lexicon=lexicon)
+
+
+def _unwrapped(field: str) -> str:
+    """Return a column as a spreadsheet shows it."""
+    formula = _FORMULA.fullmatch(field.strip())
+    return formula[1] if formula else field.strip()
 
 
 def _records(path: Path, layout: Layout, exists: Exists) -> Iterator[Tuple[int, str, Optional[List[str]]]]:

@@ -60,6 +60,14 @@ LISTS = {
     "list.json": json.dumps([{"file_name": name, "transcription": text} for name, text in PAIRS.items()]),
     "nested.json": json.dumps({"version": 1, "data": [{"image": name, "text": text} for name, text in PAIRS.items()]}),
     "metadata.jsonl": "\n".join(json.dumps({"file_name": name, "text": text}) for name, text in PAIRS.items()),
+    "trailing.csv": lines('{n},"{t}",,'),
+    "gap.tsv": lines("{n}\t\t{t}"),
+    "quoted.tsv": lines('"{n}"\t"{t}"'),
+    "protected.csv": lines('{n},"=""{t}"""'),
+    "macintosh.txt": lines("{n}\t{t}").replace("\n", "\r"),
+    "counted.csv": "".join(f'{line},{name},"{text}"\n' for line, (name, text) in enumerate(PAIRS.items())),
+    "german.csv": "Nr;Datei;Aufschrift;\n"
+    + "".join(f'{line};{name};"{text}";\n' for line, (name, text) in enumerate(PAIRS.items(), 1)),
     "bars.csv": lines("{n}|{t}"),
     "labels.yaml": lines('{n}: "{t}"'),
     "colons.txt": lines("{n}: {t}"),
@@ -176,6 +184,12 @@ class TestParts:
         with pytest.raises(OCRError, match="labels.tsv: lines have 3 columns: name them in a first line"):
             open_dataset(folder)
         assert read(folder, format="tab")[NAMES[0]] == "7741 0.5"
+
+    @pytest.mark.parametrize("row", ["{n},{t},x", "{n},1,{t}", "{t},x,{n}"])
+    def test_columns_of_which_several_say_something_are_refused(self, folder, row):
+        (folder / "labels.csv").write_text(lines(row, ["7", "8", "9", "1", "2", "3"]), encoding="utf-8")
+        with pytest.raises(OCRError, match="labels.csv: lines have 3 columns: name them in a first line"):
+            open_dataset(folder)
 
     def test_three_columns_between_bars_are_refused(self, folder):
         (folder / "metadata.txt").write_text(lines("{n}|{t}|{t}"), encoding="utf-8")
