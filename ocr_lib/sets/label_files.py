@@ -19,6 +19,7 @@ LIST = "list.txt"
 FIRST = (*LABELS, LIST, "gt.txt")  # of several lists; that of ICDAR has one of coordinates beside it, coords.txt
 GT_SUFFIX = ".gt.txt"
 _SUFFIXES = (".csv", ".lst", ".tsv", ".txt", ".yaml", ".yml", *JSON_SUFFIXES)
+_OF_ONE = (".csv", ".json", ".tsv", ".xml", ".yaml", ".yml")  # of an image each, as annotation tools write them
 TABLES = (".ods", ".parquet", ".xls", ".xlsx")
 _LARGEST = 1 << 26  # bytes of a file of another kind than lists are
 _CHECKSUM = re.compile(r"[0-9a-f]{32,128} [ *]?", re.IGNORECASE)
@@ -35,7 +36,7 @@ class LabelFiles(NamedTuple):
         Most of whose names are images that are there.
     others : list of pathlib.Path
         That are lists of other images, or by name or number of lines may be labels all the same; that name the images,
-        but are no lists; tables that are no text.
+        but are no lists, or are of an image each; tables that are no text.
     """
 
     lists: List[Path]
@@ -67,9 +68,12 @@ class LabelFiles(NamedTuple):
             Naming the file.
         """
         for path in self.others:
+            images = image_files(path.parent)
             if path.suffix.lower() in TABLES:
                 why, advice = "can't be read", "save it as CSV"
-            elif _names_images(path, image_files(path.parent)):
+            elif any(image.stem == path.stem for image in images):
+                why, advice = "is of one image alone", f"put its text into {path.stem}.txt"
+            elif _names_images(path, images):
                 why, advice = "is no list of names and texts", "make it one, name<TAB>text in each line"
             else:
                 why, advice = "names no image that is there", "mend its names"
@@ -96,9 +100,12 @@ def label_files(folder: Path) -> LabelFiles:
     found = LabelFiles([], [])
     images = image_files(folder)
     stems: Set[str] = {path.stem for path in images}
-    others = (path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_SUFFIXES and path.stem not in stems)
-    for path in sorted(others):
-        if path.name.endswith(GT_SUFFIX) or is_passed_over(path.name) or not path.is_file():
+    others = [path for path in sorted(folder.iterdir()) if path.suffix.lower() not in IMAGE_SUFFIXES]
+    beside = [path for path in others if path.stem in stems and path.suffix.lower() in _OF_ONE]
+    if len(beside) > _MOST * len(images):
+        found.others.append(beside[0])
+    for path in others:
+        if path.stem in stems or path.name.endswith(GT_SUFFIX) or is_passed_over(path.name) or not path.is_file():
             continue
         if path.name in (*LABELS, LIST):  # whatever is in it
             found.lists.append(path)

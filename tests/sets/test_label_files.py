@@ -231,6 +231,17 @@ class TestNeverNamesInSilence:
         with pytest.raises(OCRError, match=f"{name} may have the labels, but is no list of names and texts; make it"):
             open_dataset(folder)
 
+    @pytest.mark.parametrize("suffix", [".json", ".xml"])
+    def test_one_for_each_image(self, folder, suffix):
+        for name in NAMES[:3]:
+            (folder / name).with_suffix(suffix).write_text('{"shapes": [{"label": "7741"}]}')
+        assert find_format(folder) == "names"  # of half of the images: they may be anything
+        (folder / NAMES[3]).with_suffix(suffix).write_text("")
+        with pytest.raises(
+            OCRError, match=f"img_0000{suffix} may have the labels, but is of one image alone; put its te"
+        ):
+            open_dataset(folder)
+
     @pytest.mark.parametrize("name", ["anything.xlsx", "labels.ods", "train.parquet"])
     def test_a_table_that_is_no_text(self, folder, name):
         (folder / name).write_bytes(b"PK\3\4" + bytes(range(256)))
