@@ -231,7 +231,7 @@ class TestNeverNamesInSilence:
         with pytest.raises(OCRError, match=f"{name} may have the labels, but is no list of names and texts; make it"):
             open_dataset(folder)
 
-    @pytest.mark.parametrize("suffix", [".json", ".xml"])
+    @pytest.mark.parametrize("suffix", [".json", ".yaml"])
     def test_one_for_each_image(self, folder, suffix):
         for name in NAMES[:3]:
             (folder / name).with_suffix(suffix).write_text('{"shapes": [{"label": "7741"}]}')
