@@ -199,13 +199,10 @@ def _with_columns(layout: Layout, split: Sequence[Sequence[str]], exists: Exists
 def _with_named_images(layout: Layout, split: Sequence[Sequence[str]], exists: Exists) -> Layout:
     """Find the columns of names and of texts, if all others are empty or number the lines."""
     columns = [[text.strip() for text in column] for column in zip(*split)]
-    names = [
-        number
-        for number, column in enumerate(columns)
-        if sum(looks_like_image(text) or bool(exists(text)) for text in column) > _MOST * len(column)
-    ]
+    names = _most_are(looks_like_image, columns) or _most_are(exists, columns)
     if len(names) == 1:
-        has_titles = not looks_like_image(columns[names[0]][0]) and not exists(columns[names[0]][0])
+        first = columns[names[0]][0]
+        has_titles = not looks_like_image(first) and not exists(first)
         said = [number for number, column in enumerate(columns) if _says_something(column[has_titles:])]
         texts = [number for number in said if number not in names]
         if len(texts) == 1:
@@ -214,6 +211,11 @@ def _with_named_images(layout: Layout, split: Sequence[Sequence[str]], exists: E
     advice = "; to --format {} all behind the first {} is text".format(*instead) if instead else ""
     told = f"lines have {layout.width} columns: name them in a first line, as file_name and text{advice}"
     return layout._replace(columns=(names[0] if names else 0, 0), fault=told)
+
+
+def _most_are(test: Exists, columns: Sequence[Sequence[str]]) -> List[int]:
+    """Return the columns most of which pass a test."""
+    return [number for number, column in enumerate(columns) if sum(map(bool, map(test, column))) > _MOST * len(column)]
 
 
 def _says_something(column: Sequence[str]) -> bool:

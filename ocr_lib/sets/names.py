@@ -21,7 +21,7 @@ _BEFORE_NUMBER = re.compile(rf"(?P<text>.+?)(?:[ .+@~#-]+|__+)(?P<number>[0-9]+)
 _SEPARATOR = re.compile("[ ._=@~#+-]")
 
 _FEWEST = 3  # names from which on a running number or a short hash is told
-_MANY = 10  # names from which on one is told that labels might have, too
+_MANY = 20  # names from which on one is told that labels might have, too: fewer dates may have days of their own
 _STAMP_DIGITS = 9  # of times in seconds since 1970, and what is longer
 _OF_FILES = frozenset("bmp gif jpeg jpg png test tif tiff train val webp".split())
 _OF_TEXTS = frozenset("captcha crop label line plate text word".split())

@@ -185,6 +185,13 @@ class TestParts:
             open_dataset(folder)
         assert read(folder, format="tab")[NAMES[0]] == "7741 0.5"
 
+    def test_texts_may_be_called_as_images_are(self, folder):
+        for name in NAMES:
+            (folder / name[4:]).write_bytes(PNG)
+        texts = [name[4:8] for name in reversed(NAMES)]
+        (folder / "any.csv").write_text(lines("{n},{t},", texts))
+        assert read(folder) == dict(zip(NAMES, texts))
+
     @pytest.mark.parametrize("row", ["{n},{t},x", "{n},1,{t}", "{t},x,{n}"])
     def test_columns_of_which_several_say_something_are_refused(self, folder, row):
         (folder / "labels.csv").write_text(lines(row, ["7", "8", "9", "1", "2", "3"]), encoding="utf-8")

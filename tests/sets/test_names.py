@@ -66,8 +66,14 @@ def test_all_names_together(stems, expected):
     assert texts(*stems) == expected
 
 
-LABELS = "2tv6v 6qwpv 7kxz2 hwvep cxa96 9xtyw 8wwd2 gkzr4 98q25 ws9e8 ygy6w tqy7e".split()
-DIGITS = "5904 8936 9554 0042 1177 7301 6250 4418 3909 8125 2260 0731".split()
+LABELS = (
+    "2tv6v 6qwpv 7kxz2 hwvep cxa96 9xtyw 8wwd2 gkzr4 98q25 ws9e8 ygy6w tqy7e "
+    "3fmbn 5hnka c4ude dp2rs ek9gm fb7wq mxe3c nq6hz pu5yd rk2vt ub8xs zn4ga"
+).split()
+DIGITS = (
+    "5904 8936 9554 0042 1177 7301 6250 4418 3909 8125 2260 0731 "
+    "9012 3346 7780 1513 6697 2884 4405 5528 8061 0399 7942 1650"
+).split()
 
 
 @pytest.mark.parametrize(
@@ -115,6 +121,11 @@ def test_labels_of_digits(name):
 def test_what_all_labels_may_have(name, labels):
     stems = list(map(name.format, labels))
     assert texts(*stems) == stems
+
+
+def test_dates_are_whole():
+    stems = [f"2024-{1 + index % 3:02d}-{1 + 7 * index % 19:02d}" for index in range(19)]
+    assert texts(*stems) == stems  # each day once
 
 
 def test_plates_have_numbers_that_do_not_run():
