@@ -9,7 +9,7 @@ import onnxruntime
 from ocr_lib.cores import usable_cores
 from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.deploy.metadata import read_metadata
-from ocr_lib.deploy.threads import Threads
+from ocr_lib.deploy.threads import Calls, Threads
 from ocr_lib.errors import OCRError, naming
 from ocr_lib.preparation import pad
 from ocr_lib.recognize.decode import Decoder, best_path
@@ -20,6 +20,7 @@ INPUT, WIDTHS, OUTPUT = "images", "widths", "log_probabilities"
 # An LSTM's time step is too little work to be shared among threads, so each thread has images of its own; so few that
 # what a step computes stays in the fastest caches.
 _PART = 16
+_calls = Calls()  # of ONNX Runtime, whose sessions have locks
 
 
 class Predictor(Recognizer):
@@ -114,7 +115,8 @@ class _Model:
 
     def run(self, feeds: Dict[str, np.ndarray]) -> np.ndarray:
         """Return the output for inputs by their names."""
-        return self._session.run([OUTPUT], feeds)[0]
+        with _calls:
+            return self._session.run([OUTPUT], feeds)[0]
 
 
 def _session(data: bytes, name: str) -> "onnxruntime.InferenceSession":
@@ -124,7 +126,8 @@ def _session(data: bytes, name: str) -> "onnxruntime.InferenceSession":
     providers = ["CPUExecutionProvider"]
     try:
         # Its fallback would print to stdout, try again, and fail in the same way.
-        session = onnxruntime.InferenceSession(data, options, providers=providers, enable_fallback=0)
+        with _calls:
+            session = onnxruntime.InferenceSession(data, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has an exception for each of the ways to be no model
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise OCRError(f"{name}: cut off, or not a model that ONNX Runtime can load ({reason})") from error

@@ -100,6 +100,31 @@ assert ended(forked(generation)) == 0
     run(program, files, tmp_path)
 
 
+def test_a_fork_waits_for_calls_under_way(files, tmp_path):
+    program = f"""{FORK}
+from ocr_lib.deploy.threads import Calls
+calls, lock, held = Calls(), threading.Lock(), threading.Event()
+def call():
+    with calls, lock:  # as a library has it
+        held.set()
+        threading.Event().wait(0.5)
+def take():
+    with calls:
+        assert lock.acquire(timeout=5)
+for _ in range(3):
+    held.clear()
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    held.wait()
+    assert ended(forked(take)) == 0
+    for thread in threads:
+        thread.join()
+take()
+"""
+    run(program, files, tmp_path)
+
+
 def test_forks_while_other_threads_read(files, tmp_path):
     program = f"""{FORK}
 predictor = Predictor(sys.argv[1], threads=2)
