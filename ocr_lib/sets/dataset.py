@@ -100,7 +100,7 @@ def open_dataset(
     path = Path(path)
     if not path.exists():
         raise OCRError(f"{path}: no such file or folder")
-    path = _of_part(path, parts)
+    path = _folder_of_part(path, parts)
     name = format or ("names" if label_pattern else find_format(path))
     if name not in FORMATS:
         raise OCRError(f"there is no format {name}: choose from {', '.join(FORMATS)}")
@@ -115,7 +115,7 @@ def open_dataset(
     return dataset
 
 
-def _of_part(path: Path, parts: Sequence[str]) -> Path:
+def _folder_of_part(path: Path, parts: Sequence[str]) -> Path:
     """Return the folder of the first of some parts, if folders of parts are all that there is."""
     within = path.iterdir() if path.is_dir() and parts else ()
     folders = {PARTS[each.name.lower()]: each for each in within if each.name.lower() in PARTS and each.is_dir()}

@@ -67,20 +67,22 @@ class LabelFiles(NamedTuple):
         OCRError
             Naming the file.
         """
-        for path in self.others:
-            images = image_files(path.parent)
-            if path.suffix.lower() in TABLES:
-                why, advice = "can't be read", "save it as CSV"
-            elif any(image.stem == path.stem for image in images):
-                why, advice = "is of one image alone", f"put its text into {path.stem}.txt"
-            elif _names_images(path, images):
-                why, advice = "is no list of names and texts", "make it one, name<TAB>text in each line"
-            else:
-                why, advice = "names no image that is there", "mend its names"
-            raise OCRError(
-                f"{path} may have the labels, but {why}; {advice}, or give --format names, which takes the labels from "
-                "the images' names"
-            )
+        if not self.others:
+            return
+        path = self.others[0]
+        images = image_files(path.parent)
+        if path.suffix.lower() in TABLES:
+            why, advice = "can't be read", "save it as CSV"
+        elif any(image.stem == path.stem for image in images):
+            why, advice = "is of one image alone", f"put its text into {path.stem}.txt"
+        elif _names_images(path, images):
+            why, advice = "is no list of names and texts", "make it one, name<TAB>text in each line"
+        else:
+            why, advice = "names no image that is there", "mend its names"
+        raise OCRError(
+            f"{path} may have the labels, but {why}; {advice}, or give --format names, which takes the labels from "
+            "the images' names"
+        )
 
 
 def recognise_list(path: Path) -> Optional[Recognised]:
@@ -100,7 +102,7 @@ def label_files(folder: Path) -> LabelFiles:
     found = LabelFiles([], [])
     images = image_files(folder)
     stems: Set[str] = {path.stem for path in images}
-    others = [path for path in sorted(folder.iterdir()) if path.suffix.lower() not in IMAGE_SUFFIXES]
+    others = sorted(path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_SUFFIXES)
     beside = [path for path in others if path.stem in stems and path.suffix.lower() in _OF_ONE]
     if len(beside) > _MOST * len(images):
         found.others.append(beside[0])

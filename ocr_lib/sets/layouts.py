@@ -203,8 +203,8 @@ def _with_named_images(layout: Layout, split: Sequence[Sequence[str]], exists: E
     if len(names) == 1:
         first = columns[names[0]][0]
         has_titles = not looks_like_image(first) and not exists(first)
-        said = [number for number, column in enumerate(columns) if _says_something(column[has_titles:])]
-        texts = [number for number in said if number not in names]
+        others = (number for number in range(len(columns)) if number not in names)
+        texts = [number for number in others if _says_something(columns[number][has_titles:])]
         if len(texts) == 1:
             return layout._replace(columns=(*names, *texts), has_titles=has_titles)
     instead = {"\t": ("tab", "tab"), ",": ("list", "comma")}.get(layout.separator)

@@ -189,10 +189,11 @@ def _are_numbered(stems: Sequence[str]) -> bool:
         return False
     is_padded = len(set(map(len, numbers))) == 1
     texts = [match["text"] for match in matches]
+    are_two = all(map(str.isdecimal, texts))
     if any("_" not in match["between"] for match in matches):  # as in 12-05, which may be a label
-        is_sure = (is_padded and len(numbers[0]) > 2) or (len(stems) >= _MANY and not all(map(str.isdecimal, texts)))
+        is_sure = (is_padded and len(numbers[0]) > 2) or (len(stems) >= _MANY and not are_two)
         return is_sure and _are_running(numbers)
-    if not all(text.isdigit() for text in texts):
+    if not are_two:
         return is_padded or _are_running(numbers) or _are_stamps(numbers)
     if _are_counted(stems):
         return False
