@@ -25,7 +25,7 @@ from ocr_lib.recipe.recipe import Recipe
 
 _ENGINE = Path(__file__).with_name("web")
 _PAGE = Path(__file__).parents[1] / "serve" / "page"
-_SCRIPTS = ("pixels.js", "ctc.js", "bidi.js", "engine.js")
+_SCRIPTS = ("pixels.js", "pattern.js", "ctc.js", "bidi.js", "engine.js")
 _POLICY = (
     "default-src 'none'; script-src 'wasm-unsafe-eval' {scripts}; style-src {style}; img-src data: blob:; "
     "connect-src data:; base-uri 'none'; form-action 'none'"

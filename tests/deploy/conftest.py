@@ -1,8 +1,9 @@
-"""What the tests of the C reader share."""
+"""What the tests of the C reader and of the page share."""
 
 import pytest
 
 from ocr_lib.deploy.c_source import c_files
+from ocr_lib.deploy.web_page import web_page
 from tests.deploy.c_programs import (
     COMPILERS,
     ROOMY,
@@ -45,3 +46,18 @@ def c_readers(c_folder, can_sanitize):
         "portable": build(c_folder, "portable", {**ROOMY, "SUM_BITS": 32}, "-O1"),
         "tight": build(c_folder, "tight", {**TIGHT, "SUM_BITS": 64}, "-O1", *checks),
     }
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    """Return a function that opens the page of a network from a disk, offline."""
+    from tests.chromium import opening  # what it needs is not everywhere
+
+    with opening(browser) as open_url:
+
+        def open_page(recipe, network=None, images=(), **options):
+            path = tmp_path / "reader.html"
+            path.write_bytes(web_page(network or make_network(recipe), recipe, "small", images))
+            return open_url(path.as_uri(), offline=True, **options)
+
+        yield open_page

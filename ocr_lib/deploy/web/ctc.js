@@ -103,33 +103,39 @@ function oddsOfLeftOut({ before, behind, likelihood, fromBlank, fromAny, toChara
   return passing.reduce((sum, each, t) => sum + Math.exp(each + toCharacter[t] - likelihood), 0);
 }
 
-// Returns the most probable labels, by prefix beam search: { label, likelihood }, the most probable first.
-function nBest(steps, count, width) {
+// Returns the most probable labels of an automaton (pattern.js), by prefix beam search: { label, likelihood }, the most
+// probable first. Only prefixes that can still be completed in the steps that are left are in the beam.
+function nBest(steps, count, width, automaton = anyText(steps[0].length)) {
   const score = (prefix) => logAdd(prefix.blank, prefix.labelled);
-  let beam = [{ label: [], key: "", blank: 0, labelled: IMPOSSIBLE }];
-  for (const step of steps) {
-    const next = new Map(beam.map((prefix) => [prefix.key, { ...prefix, ...kept(prefix, step) }]));
+  let beam = [{ label: [], key: "", state: 0, afterLabel: 0, blank: 0, labelled: IMPOSSIBLE }];
+  steps.forEach((step, at) => {
+    const left = steps.length - 1 - at;
+    const next = new Map(beam.map((prefix) => [prefix.key, { ...prefix, ...kept(prefix, step, left, automaton) }]));
     const floor = beam.length < width ? -Infinity : Math.min(...[...next.values()].map(score));
     for (const prefix of beam) {
       const [last, any] = [prefix.label.at(-1), score(prefix)];
-      for (let index = 1; index < step.length; index++) {
+      for (const { label: index, target: state, afterLabel } of automaton.edges[prefix.state]) {
+        if (afterLabel > left) continue;
         const reached = (index === last ? prefix.blank : any) + step[index];
         const key = `${prefix.key},${index}`;
         const known = next.get(key);
         if (known) known.labelled = logAdd(known.labelled, reached);
-        else if (reached > floor) next.set(key, { label: [...prefix.label, index], key, blank: IMPOSSIBLE, labelled: reached });
+        else if (reached > floor) {
+          next.set(key, { label: [...prefix.label, index], key, state, afterLabel, blank: IMPOSSIBLE, labelled: reached });
+        }
       }
     }
-    beam = [...next.values()].sort((one, other) => score(other) - score(one)).slice(0, width);
-  }
+    const possible = [...next.values()].filter((prefix) => score(prefix) > IMPOSSIBLE / 2);
+    beam = possible.sort((one, other) => score(other) - score(one)).slice(0, width);
+  });
   const found = beam.slice(0, count).map(({ label }) => ({ label, likelihood: posterior(steps, label).likelihood }));
   return found.sort((one, other) => other.likelihood - one.likelihood);
 }
 
 // Returns how likely a prefix is that stays as it is.
-function kept({ label, blank, labelled }, step) {
+function kept({ label, state, afterLabel, blank, labelled }, step, left, automaton) {
   return {
-    blank: logAdd(blank, labelled) + step[BLANK],
-    labelled: label.length ? labelled + step[label.at(-1)] : IMPOSSIBLE,
+    blank: automaton.afterBlank[state] <= left ? logAdd(blank, labelled) + step[BLANK] : IMPOSSIBLE,
+    labelled: label.length && afterLabel <= left ? labelled + step[label.at(-1)] : IMPOSSIBLE,
   };
 }

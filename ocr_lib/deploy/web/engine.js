@@ -11,15 +11,16 @@ const engine = {
     return [{ name: bundle.name }];
   },
 
-  async read(images) {
+  async read(images, { pattern } = {}) {
     const reader = await machine();
+    if (pattern && bundle.bidi) throw new Error("patterns are for text from left to right");
+    const allowed = pattern ? compilePattern(pattern, bundle.alphabet) : undefined;
     return Promise.all(
-      images.map((image) => reading(reader, image).catch((error) => ({ name: image.name, error: error.message }))),
+      images.map((image) => reading(reader, image, allowed).catch((error) => ({ name: image.name, error: error.message }))),
     );
   },
 
   samples: bundle.samples,
-  takesPatterns: false,
 };
 
 let opened = null;
@@ -48,21 +49,23 @@ function check(reader, error) {
   throw new Error(new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0))));
 }
 
-async function reading(reader, file) {
+// Returns what an image says: the most probable of the texts that are allowed, or read greedily.
+async function reading(reader, file, allowed) {
   const pixels = await pixelsOf(file, bundle.image.frame);
   const image = prepared(pixels, bundle.image);
   const steps = logits(reader, image).map(logSoftmax);
-  const label = bestPath(steps);
+  const alternatives = nBest(steps, ALTERNATIVES, BEAM_WIDTH, allowed);
+  const label = allowed ? (alternatives[0]?.label ?? []) : bestPath(steps);
   const { likelihood, characters } = posterior(steps, label);
   const length = [90, 270].includes(bundle.image.rotate) ? pixels.height : pixels.width;
   return {
     name: file.name,
     text: textOf(label),
-    confidence: Math.min(1, Math.exp(likelihood)),
+    confidence: allowed && !alternatives.length ? 0 : Math.min(1, Math.exp(likelihood)),
     characters: characters.map(({ confidence, position }, place) => {
       return { text: bundle.alphabet[label[place] - 1], confidence, x: position * length };
     }),
-    alternatives: nBest(steps, ALTERNATIVES, BEAM_WIDTH).map((found) => {
+    alternatives: alternatives.map((found) => {
       return { text: textOf(found.label), confidence: Math.min(1, Math.exp(found.likelihood)) };
     }),
     lattice: latticeOf(steps, length),

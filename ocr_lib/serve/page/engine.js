@@ -17,7 +17,6 @@ const engine = {
   },
 
   samples: ["digits.png", "letters.png", "word.png", "line.png"].map((name) => ({ name, url: `samples/${name}` })),
-  takesPatterns: true,
 };
 
 class KeyNeeded extends Error {

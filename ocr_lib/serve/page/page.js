@@ -13,7 +13,6 @@ const readings = []; // { name, url, reading }
 
 async function start() {
   engine.samples.forEach(addSample);
-  found("pattern-label").hidden = !engine.takesPatterns;
   listen();
   await fillModels();
 }
