@@ -10,12 +10,12 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 from typing_extensions import Annotated
 
 from ocr_lib import __version__
 from ocr_lib.serve.answers import ErrorAnswer, ModelsAnswer, ReadAnswer, StateAnswer
-from ocr_lib.serve.service import REFUSALS, BusyError, Service, json_response
+from ocr_lib.serve.service import READ, REFUSALS, BusyError, Service, json_response
 from ocr_lib.serve.settings import Settings, Wish
 from ocr_lib.serve.telemetry import TOLD, Telling
 from ocr_lib.serve.uploads import DESCRIPTION, uploads
@@ -23,7 +23,6 @@ from ocr_lib.serve.uploads import DESCRIPTION, uploads
 MOST_ALTERNATIVES = 20
 LONGEST_PATTERN = 200
 MOST_WORDS = 1000
-_READ = "/v1/read"
 _PATTERN = r"Read only texts that match it as a whole: \d{3,4}"
 _LEXICON = "Read only these texts: once for each."
 _SAFE = {
@@ -59,8 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_exception_handler(refusal, service.refuse)
     if settings.origins:
         app.add_middleware(CORSMiddleware, allow_origins=list(settings.origins), allow_headers=["*"])
-    app.add_middleware(_Shedding, service=service)
-    app.add_middleware(Telling, telemetry=service.telemetry, logs_requests=settings.logs_requests)
+    app.add_middleware(Telling, telemetry=service.telemetry)
+    app.state.service = service
     return app
 
 
@@ -72,19 +71,6 @@ class _Page(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers.update(_SAFE)
         return response
-
-
-class _Shedding:
-    """ASGI middleware that refuses what there is no room for, before it costs much."""
-
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app = app
-        self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_shed = scope["type"] == "http" and scope["path"].endswith(_READ) and not self._service.batcher.has_room()
-        app = self._service.shed if is_shed else self._app
-        await app(scope, receive, send)
 
 
 class _QuickRoute(APIRoute):
@@ -113,7 +99,7 @@ def _reading(service: Service) -> APIRouter:
     checks = [Depends(_key_check(settings.keys))] if settings.keys else []
     router = APIRouter(route_class=_QuickRoute, dependencies=checks)
 
-    @router.post(_READ, responses={200: {"model": ReadAnswer}, **errors}, openapi_extra=DESCRIPTION)
+    @router.post(READ, responses={200: {"model": ReadAnswer}, **errors}, openapi_extra=DESCRIPTION)
     async def read(
         request: Request,
         model: Annotated[Optional[str], Query(description="Which is to read; the first if left out.")] = None,

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 from functools import partial
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, List, NamedTuple, Optional, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import msgspec
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 REFUSALS = StarletteHTTPException, RequestValidationError, ClientDisconnect, Exception
 """What `Service.refuse` answers."""
 
+READ = "/v1/read"
+"""The path at which images are read."""
+
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -43,9 +47,10 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         limits = settings.limits
         self.settings = settings
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(settings.logs_requests)
         self.models = Models(settings.models, settings.batch_size, settings.threads)
-        self.shed = _Refusal.of(BusyError()).response()
+        busy = _Refusal.of(BusyError())
+        self._busy = {keeps_alive: busy.as_http(keeps_alive) for keeps_alive in (False, True)}  # whole responses
         self.batcher = Batcher(settings.batch_size, limits.queue, limits.pixels, self.telemetry.batches.observe)
 
     @contextlib.asynccontextmanager
@@ -71,6 +76,13 @@ class Service:
             return self.models[self.models.default if name is None else name]
         except KeyError:
             raise HTTPException(422, f"no model {name!r}; there are {', '.join(self.models.names())}") from None
+
+    def shed(self, method: bytes, path: str, client: Optional[Tuple[str, int]], keeps_alive: bool) -> Optional[bytes]:
+        """Return the whole response to a request that there is no room for, and tell of it; None if there is."""
+        if self.batcher.has_room() or method != b"POST" or not path.endswith(READ):
+            return None
+        self.telemetry.tell({"method": "POST", "path": READ, "client": client}, 503, 0.0)
+        return self._busy[keeps_alive]
 
     def check_room(self) -> None:
         """Refuse a request that would have to wait for long."""
@@ -147,3 +159,9 @@ class _Refusal(NamedTuple):
 
     def response(self) -> Response:
         return json_response({"error": self.message}, self.status, self.headers)
+
+    def as_http(self, keeps_alive: bool) -> bytes:
+        response = self.response()
+        headers = [*response.raw_headers, *([] if keeps_alive else [(b"connection", b"close")])]
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()]
+        return b"\r\n".join([*lines, *(b": ".join(header) for header in headers), b"", bytes(response.body)])

@@ -13,9 +13,10 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple, cast
 
 from ocr_lib.errors import OCRError
 from ocr_lib.serve.logs import log_as_json
@@ -179,10 +180,10 @@ def _work(settings: Settings, address: Tuple[str, int], ready: Connection) -> No
     log_as_json(settings.log_level)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.setswitchinterval(_SWITCH)
-    PatientProtocol.seconds = settings.limits.seconds
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
-        http=PatientProtocol,
+        app,
+        http=cast(Any, partial(PatientProtocol, app.state.service)),
         log_config=None,
         access_log=False,
         server_header=False,

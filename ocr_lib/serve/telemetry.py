@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -22,9 +22,16 @@ _log = logging.getLogger(__name__)
 
 
 class Telemetry:
-    """The figures of a process."""
+    """The figures of a process.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    logs_requests : bool
+        Whether each is a line of the log.
+    """
+
+    def __init__(self, logs_requests: bool) -> None:
+        self._logs_requests = logs_requests
         self._registry = CollectorRegistry()
         options: Dict[str, Any] = {"registry": self._registry}
         self.requests = Counter("ocr_requests", "Requests answered.", ["path", "status"], **options)
@@ -37,6 +44,34 @@ class Telemetry:
         self.waiting = Gauge(
             "ocr_waiting_images", "Images that wait for their turn.", multiprocess_mode="livesum", **options
         )
+
+    def tell(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
+        """Count and log a request.
+
+        Parameters
+        ----------
+        scope : mapping
+            What ASGI says of it: method, path, client. What is to be told besides is under `TOLD`.
+        status : int
+            Of the answer.
+        seconds : float
+            That it took.
+        """
+        path = scope["path"][len(scope.get("root_path", "")) :]
+        path = path if path in _PATHS else "other"  # as anybody may ask for any
+        self.requests.labels(path, status).inc()
+        self.seconds.labels(path).observe(seconds)
+        if self._logs_requests:
+            client = scope.get("client")
+            line = {
+                "client": client[0] if client else None,
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "ms": round(1000 * seconds, 2),
+                **scope.get(TOLD, {}),
+            }
+            _log.info(line)
 
     def exposition(self) -> bytes:
         """Return the figures of all processes, as Prometheus reads them."""
@@ -54,13 +89,11 @@ class Telling:
     ----------
     app : ASGI application
     telemetry : Telemetry
-    logs_requests : bool
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, logs_requests: bool) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
         self._telemetry = telemetry
-        self._logs_requests = logs_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and tell what became of it."""
@@ -68,8 +101,7 @@ class Telling:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        told: Dict[str, Any] = {}
-        scope[TOLD] = told
+        scope[TOLD] = {}
         status = 499  # nothing was answered: the client is gone
 
         async def sending(message: Message) -> None:
@@ -81,19 +113,4 @@ class Telling:
         try:
             await self._app(scope, receive, sending)
         finally:
-            seconds = time.perf_counter() - began
-            path = scope["path"][len(scope.get("root_path", "")) :]
-            path = path if path in _PATHS else "other"  # as anybody may ask for any
-            self._telemetry.requests.labels(path, status).inc()
-            self._telemetry.seconds.labels(path).observe(seconds)
-            if self._logs_requests:
-                client = scope.get("client")
-                line = {
-                    "client": client[0] if client else None,
-                    "method": scope["method"],
-                    "path": scope["path"],
-                    "status": status,
-                    "ms": round(1000 * seconds, 2),
-                    **told,
-                }
-                _log.info(line)
+            self._telemetry.tell(scope, status, time.perf_counter() - began)
