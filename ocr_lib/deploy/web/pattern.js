@@ -155,6 +155,7 @@ function parsed(pattern, fault) {
   function quantifierAt(place) {
     const simple = { "*": [0, Infinity], "+": [1, Infinity], "?": [0, 1] }[characters[place]];
     if (simple) return { least: simple[0], most: simple[1], length: 1 };
+    if (characters[place] !== "{") return null;
     const braces = /^\{([0-9]*)(,?)([0-9]*)\}/.exec(characters.slice(place).join(""));
     if (!braces || braces[0] === "{}") return null; // Python takes it for itself
     const [all, least, comma, most] = braces;
@@ -229,7 +230,10 @@ function deterministic({ moves, jumps }, end, fault) {
   for (let state = 0; state < subsets.length; state++) {
     const reached = new Map();
     for (const [labels, target] of subsets[state].flatMap((each) => moves[each])) {
-      for (const label of labels) reached.set(label, [...(reached.get(label) ?? []), target]);
+      for (const label of labels) {
+        if (!reached.has(label)) reached.set(label, []);
+        reached.get(label).push(target);
+      }
     }
     const leaving = [...reached].sort(([one], [other]) => one - other);
     edges.push(leaving.map(([label, targets]) => ({ label, target: stateOf(targets), afterLabel: Infinity })));
