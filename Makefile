@@ -121,7 +121,7 @@ endif
 .venv/.test .venv/.lint: .venv/.train
 	@$(FUNCTIONS)
 	say "adding what make $(@:.venv/.%=%) needs"
-	pip_install train,export,serve,client,$(if $(filter %test,$@),warpctc$(comma)test,lint)
+	pip_install train,export,serve,client,lmdb,$(if $(filter %test,$@),warpctc$(comma)test,lint)
 	touch $@
 
 demo: install ## train a reader of captchas in 4 minutes or less, then let it read images that it never saw

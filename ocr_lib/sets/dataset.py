@@ -7,6 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
+from ocr_lib.sets.databases import DATA, DatabaseDataset, is_database
 from ocr_lib.sets.folders import walk
 from ocr_lib.sets.label_files import FIRST, LABELS, LIST, TABLES, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
@@ -40,6 +41,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 0.05
+LMDB = "lmdb"
 OWN, OWN_MEDIUM = OWN_LEXICONS = ("own", "own-medium")
 _IIIT5K_LEXICONS = {OWN: "smallLexi", OWN_MEDIUM: "mediumLexi"}
 _TOLD = 5
@@ -169,6 +171,8 @@ def find_format(path: Path) -> str:
     """
     if not path.is_dir():
         return _format_of_file(path)
+    if is_database(path):
+        return LMDB
     files = label_files(path)
     if files.one(*FIRST):
         return "labels"
@@ -187,7 +191,7 @@ def find_format(path: Path) -> str:
 
 def _with_images(folder: Path) -> str:
     """Tell in which folders within there are images, if there are."""
-    within = (str(place) for place, names in walk(folder) if any(map(looks_like_image, names)))
+    within = (str(place) for place, names in walk(folder) if DATA in names or any(map(looks_like_image, names)))
     told = ", ".join(islice(within, _TOLD))
     return told and f"; there are images in {told}: give the folder or the list that has their labels"
 
@@ -195,6 +199,8 @@ def _with_images(folder: Path) -> str:
 def _format_of_file(path: Path) -> str:
     if path.suffix.lower() == ".rec":
         return "rec"
+    if is_database(path):
+        return LMDB
     standard = format_of_file(path)
     if standard:
         return standard
@@ -259,4 +265,5 @@ FORMATS: Dict[str, Read] = {
     SVT: lambda path, options: read_svt(path, options.parts),
     ICDAR2003: lambda path, options: read_icdar2003(path, options.parts),
     "rec": _read_records,
+    LMDB: lambda path, options: DatabaseDataset(path),
 }
