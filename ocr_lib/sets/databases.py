@@ -69,27 +69,16 @@ class _Opened:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lmdb = _lmdb(path)
-        self.open()
-
-    def open(self) -> None:
-        """Open the file."""
         try:
-            # Nobody writes meanwhile, so no file of locks need be written beside it.
-            self._environment = self._lmdb.open(
-                str(self._path), subdir=False, readonly=True, lock=False, readahead=False
-            )
+            # Nobody writes meanwhile: so no file of locks need be written beside it, and it may be used after a fork.
+            self._environment = self._lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False)
         except self._lmdb.Error as error:
             raise self._fault(error) from error
         # A page beyond the file's end would be a bus error.
         needed = (self._environment.info()["last_pgno"] + 1) * self._environment.stat()["psize"]
-        size = self._path.stat().st_size
+        size = path.stat().st_size
         if size < needed:
-            raise OCRError(f"{self._path}: cut off at byte {size} of {needed}")
-
-    def open_again(self) -> None:
-        """Open the file in a process that was forked."""
-        self._environment.close()
-        self.open()
+            raise OCRError(f"{path}: cut off at byte {size} of {needed}")
 
     def value(self, key: str, of: Callable[[memoryview], T]) -> T:
         """Return what a function makes of a value, which it sees where it is in the file."""
@@ -112,14 +101,6 @@ def _opened(path: Path) -> _Opened:
     if found is None:
         found = _all_opened[key] = _Opened(path)
     return found
-
-
-def _open_all_again() -> None:
-    for each in list(_all_opened.values()):
-        each.open_again()
-
-
-os.register_at_fork(after_in_child=_open_all_again)
 
 
 def _lmdb(path: Path) -> Any:

@@ -18,6 +18,7 @@ from tests.serve.running import MODEL, captcha_files
 
 (FILE,) = captcha_files(1)
 SECONDS = 1.0  # that a request may take to arrive
+KEPT_ALIVE = 1  # seconds, of a connection between requests
 READ = b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -28,7 +29,9 @@ def port():
     settings = Settings((("digits", str(MODEL)),), Limits(queue=0, seconds=SECONDS))
     app = create_app(settings)
     protocol = partial(PatientProtocol, app.state.service)
-    config = uvicorn.Config(app, port=0, http=protocol, log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app, port=0, http=protocol, log_config=None, access_log=False, timeout_keep_alive=KEPT_ALIVE
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -101,7 +104,10 @@ def test_chunks_are_passed_over(connection):
     assert answers(connection, 1)[0][0] == 200
 
 
-@pytest.mark.parametrize("version, header", [("1.1", "Connection: close\r\n"), ("1.0", "")])
+@pytest.mark.parametrize(
+    "version, header",
+    [("1.1", "Connection: close\r\n"), ("1.0", ""), ("1.0", "Connection: keep-alive\r\n")],
+)
 def test_a_client_that_wants_no_more(connection, version, header):
     connection.sendall(f"POST /v1/read HTTP/{version}\r\n{header}Content-Length: 5\r\n\r\n12345".encode())
     (answer,) = answers(connection, 1)
@@ -121,6 +127,14 @@ def test_one_that_never_ends_is_answered_once(connection):
     began = time.monotonic()
     assert is_closed(connection)
     assert time.monotonic() - began > SECONDS / 2
+
+
+def test_one_that_asks_for_no_more_is_let_go(connection):
+    connection.sendall(READ % 3 + b"abc")
+    assert is_refusal(answers(connection, 1)[0])
+    began = time.monotonic()
+    assert is_closed(connection)
+    assert time.monotonic() - began > KEPT_ALIVE / 2
 
 
 def test_a_connection_that_ends_meanwhile(port):
