@@ -235,8 +235,7 @@ function deterministic({ moves, jumps }, end, fault) {
         reached.get(label).push(target);
       }
     }
-    const leaving = [...reached].sort(([one], [other]) => one - other);
-    edges.push(leaving.map(([label, targets]) => ({ label, target: stateOf(targets), afterLabel: Infinity })));
+    edges.push([...reached].map(([label, targets]) => ({ label, target: stateOf(targets), afterLabel: Infinity })));
     count += reached.size;
     if (subsets.length > MOST_STATES || count > MOST_EDGES) throw fault(TOO_LARGE);
   }
@@ -264,7 +263,6 @@ function counted(edges, isEnd) {
         if (needed < least) [least, way] = [needed, edge.label];
         else if (needed === least && way !== edge.label) way = BLANK;
       }
-      if (isEnd[state]) way = BLANK;
       if (least === afterBlank[state] && way === shared[state]) continue;
       [afterBlank[state], shared[state]] = [least, way];
       changed = true;
