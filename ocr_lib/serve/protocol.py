@@ -14,13 +14,17 @@ _RESPONSE = (
 )
 
 
+_PAUSE = 0.5  # seconds after a refusal
+
+
 class PatientProtocol(HttpToolsProtocol):
     """Uvicorn's, with what it lacks.
 
     It waits for as long as a client likes; here clients who never finish a request don't keep their connections: there
     is a deadline from a request's first byte to its last. And a request that there is no room for is refused as soon as
     its headers are there, without a task and the application, which would take twice the time; what follows of it is
-    passed over.
+    passed over. Its connection is listened to again a while later: clients that ask again at once, whatever they are
+    told, would take the time that reading images needs.
 
     Parameters
     ----------
@@ -74,6 +78,8 @@ class PatientProtocol(HttpToolsProtocol):
             super().on_message_complete()
         elif self._keeps_alive():
             self.on_response_complete()
+            self.flow.pause_reading()
+            self.loop.call_later(_PAUSE, self.flow.resume_reading)
         else:
             self.transport.close()
 

@@ -87,6 +87,15 @@ def test_the_connection_goes_on(connection):
         assert answers(connection, 1)[0][0] == 200
 
 
+def test_who_asks_again_at_once_waits(connection):
+    connection.sendall(READ % 3 + b"abc")
+    assert is_refusal(answers(connection, 1)[0])
+    began = time.monotonic()
+    connection.sendall(HEALTH)
+    assert answers(connection, 1)[0][0] == 200
+    assert time.monotonic() - began > 0.25
+
+
 def test_it_is_refused_before_it_is_there(connection):
     connection.sendall(READ % 10)
     assert is_refusal(answers(connection, 1)[0])
