@@ -7,14 +7,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ocr_lib.serve.service import Service
 
+_PAUSE = 0.5  # seconds after a refusal
 _ANSWER = b'{"error":"the request did not arrive in time"}'
 _RESPONSE = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
     b"content-length: %d\r\n\r\n%s" % (len(_ANSWER), _ANSWER)
 )
-
-
-_PAUSE = 0.5  # seconds after a refusal
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -39,6 +37,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._service = service
         self._seconds = service.settings.limits.seconds
         self._deadline: Optional[TimerHandle] = None
+        self._pause: Optional[TimerHandle] = None
         self._is_refused = False
 
     def connection_made(self, transport: Transport) -> None:
@@ -49,6 +48,8 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """Wait no more."""
         self._stop_waiting()
+        if self._pause is not None:
+            self._pause.cancel()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -79,7 +80,7 @@ class PatientProtocol(HttpToolsProtocol):
         elif self._keeps_alive():
             self.on_response_complete()
             self.flow.pause_reading()
-            self.loop.call_later(_PAUSE, self.flow.resume_reading)
+            self._pause = self.loop.call_later(_PAUSE, self.flow.resume_reading)
         else:
             self.transport.close()
 
