@@ -8,11 +8,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from ocr_lib.serve.service import Service
 
 _PAUSE = 0.5  # seconds after a refusal
-_ANSWER = b'{"error":"the request did not arrive in time"}'
-_RESPONSE = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
-    b"content-length: %d\r\n\r\n%s" % (len(_ANSWER), _ANSWER)
-)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -105,5 +100,5 @@ class PatientProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         is_answered = self._is_refused or (self.cycle is not None and not self.cycle.response_complete)
         if not is_answered:
-            self.transport.write(_RESPONSE)
+            self.transport.write(self._service.too_late)
         self.transport.close()

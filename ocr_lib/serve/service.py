@@ -51,6 +51,7 @@ class Service:
         self.models = Models(settings.models, settings.batch_size, settings.threads)
         busy = _Refusal.of(BusyError())
         self._busy = {keeps_alive: busy.as_http(keeps_alive) for keeps_alive in (False, True)}  # whole responses
+        self.too_late = _Refusal.of(ClientDisconnect()).as_http(keeps_alive=False)
         self.batcher = Batcher(settings.batch_size, limits.queue, limits.pixels, self.telemetry.batches.observe)
 
     @contextlib.asynccontextmanager

@@ -25,10 +25,14 @@ _COUNT, _LABEL, _IMAGE = "num-samples", "label-{:09d}", "image-{:09d}"
 def is_database(path: Path) -> bool:
     """Tell whether a file, or the one in a folder, is a database."""
     try:
-        with (path / DATA if path.is_dir() else path).open("rb") as file:
+        with _file_of(path).open("rb") as file:
             return file.read(_MAGIC_AT + len(_MAGIC))[_MAGIC_AT:] == _MAGIC
     except OSError:
         return False
+
+
+def _file_of(path: Path) -> Path:
+    return path / DATA if path.is_dir() else path
 
 
 class Database:
@@ -46,7 +50,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path / DATA if path.is_dir() else path
+        self.path = _file_of(path)
         if not self.path.is_file():
             raise OCRError(f"{path}: no {DATA} in this folder")
         self._opened = _opened(self.path)

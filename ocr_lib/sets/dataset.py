@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
-from ocr_lib.sets.databases import DATA, DatabaseDataset, is_database
+from ocr_lib.sets.databases import DatabaseDataset, is_database
 from ocr_lib.sets.folders import walk
 from ocr_lib.sets.label_files import FIRST, LABELS, LIST, TABLES, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
@@ -169,10 +169,10 @@ def find_format(path: Path) -> str:
     OCRError
         If it looks like none, or like several.
     """
-    if not path.is_dir():
-        return _format_of_file(path)
     if is_database(path):
         return LMDB
+    if not path.is_dir():
+        return _format_of_file(path)
     files = label_files(path)
     if files.one(*FIRST):
         return "labels"
@@ -191,7 +191,7 @@ def find_format(path: Path) -> str:
 
 def _with_images(folder: Path) -> str:
     """Tell in which folders within there are images, if there are."""
-    within = (str(place) for place, names in walk(folder) if DATA in names or any(map(looks_like_image, names)))
+    within = (str(place) for place, names in walk(folder) if any(map(looks_like_image, names)) or is_database(place))
     told = ", ".join(islice(within, _TOLD))
     return told and f"; there are images in {told}: give the folder or the list that has their labels"
 
@@ -199,8 +199,6 @@ def _with_images(folder: Path) -> str:
 def _format_of_file(path: Path) -> str:
     if path.suffix.lower() == ".rec":
         return "rec"
-    if is_database(path):
-        return LMDB
     standard = format_of_file(path)
     if standard:
         return standard

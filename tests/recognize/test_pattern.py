@@ -16,6 +16,7 @@ from ocr_lib.errors import OCRError
 from ocr_lib.recognize.beam import prefix_beam_search
 from ocr_lib.recognize.pattern import compile_pattern
 from tests.recognize.enumeration import least_steps, random_log_probs
+from tests.recognize.patterns import PATTERNS
 
 ATOMS = ["a", "b", "1", "B", "x", ".", r"\d", r"\w", r"\W", "[ab]", "[^a]", "[a-z1]", r"[^\d]", "(?i:b)", ""]
 REPEATS = ["*", "+", "?", "{2}", "{0,2}", "{1,}", "{0}", "{2,3}", "*?", "+?", "??", "{1,2}?"]
@@ -30,7 +31,7 @@ def _compose(inner):
     )
 
 
-PATTERNS = st.recursive(st.sampled_from(ATOMS), _compose, max_leaves=8)
+ANY_PATTERNS = st.recursive(st.sampled_from(ATOMS), _compose, max_leaves=8)
 
 
 def texts_of(alphabet, length):
@@ -61,35 +62,7 @@ def check(pattern, alphabet, length):
 
 @pytest.mark.parametrize(
     "pattern",
-    [
-        r"\d{3,4}",
-        r"[A-Z]{2}-\d+",
-        r"^\d+$",
-        r"\A(0|1)\Z",
-        "(a|B)*a(a|B){2}",
-        "(a|)*B",
-        "(a*B*)*",
-        "(|a){2,}",
-        "((a?){2}){0,2}",
-        "(Ba*)?1",
-        "(?:a{0}B)?",
-        "é|a+?",
-        "(?i)b",
-        "(?i:b)b?|B",
-        "(?i)a(?-i:B)",
-        r"(?a:\w)",
-        r"\w\W?",
-        r"[^\w]",
-        "(?x) a  # one\n B",
-        "(?P<name>a)B",
-        ".",
-        "",
-        "$",
-        "(?s).",
-        r"[\d-]*",
-        "[-a]|[[]?",
-        "(){3}|(|){2}",
-    ],
+    [*PATTERNS, "(?i)b", "(?i:b)b?|B", "(?i)a(?-i:B)", r"(?a:\w)", "(?x) a  # one\n B", "(?s)."],
 )
 def test_accepts_what_re_matches(pattern):
     with warnings.catch_warnings():
@@ -98,13 +71,13 @@ def test_accepts_what_re_matches(pattern):
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(PATTERNS)
+@given(ANY_PATTERNS)
 def test_accepts_what_re_matches_of_any_pattern(pattern):
     check(pattern, Alphabet("ab1B-"), 4)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(PATTERNS, st.integers(0, 2**32 - 1), st.integers(0, 10), st.integers(1, 4))
+@given(ANY_PATTERNS, st.integers(0, 2**32 - 1), st.integers(0, 10), st.integers(1, 4))
 def test_a_beam_held_to_it_reads_nothing_else(pattern, seed, steps, width):
     alphabet = Alphabet("ab1B-")
     automaton = compile_or_none(pattern, alphabet)

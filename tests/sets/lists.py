@@ -13,6 +13,11 @@ TEXTS = ["7741", "6 85", "9,0", "é", "a;b", "2222"]
 PAIRS = dict(zip(NAMES, TEXTS))
 
 
+def png(seed, shape=(20, 50)):
+    image = np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
 def write_images(folder):
     for name in NAMES:
         (folder / name).write_bytes(PNG)

@@ -9,18 +9,12 @@ import lmdb
 import numpy as np
 import pytest
 
-from ocr_lib.cv import cv2
 from ocr_lib.errors import OCRError
 from ocr_lib.sets.databases import DatabaseDataset, is_database
 from ocr_lib.sets.dataset import find_format, open_dataset
-from tests.sets.lists import PNG
+from tests.sets.lists import PNG, png
 
 TEXTS = ["0042", "Große Straße", "数字", "a, b\u0301 ‚c‘"]
-
-
-def png(seed, shape=(20, 50)):
-    image = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def write(path, values, subdir=True):
@@ -65,6 +59,12 @@ def test_nothing_is_written_beside_it(folder):
 def test_a_folder_that_one_is_in(folder):
     with pytest.raises(OCRError, match=f"no labelled image in this folder; there are images in {folder}: "):
         open_dataset(folder.parent)
+
+
+def test_a_folder_with_another_file_of_that_name(tmp_path):
+    (tmp_path / "data.mdb").write_text("hello")
+    with pytest.raises(OCRError, match=r"no labelled image in this folder$"):
+        open_dataset(tmp_path)
 
 
 def test_a_file_of_any_name(tmp_path):

@@ -17,6 +17,7 @@ from ocr_lib.mx import mx
 from ocr_lib.sets import records
 from ocr_lib.sets.dataset import open_dataset
 from ocr_lib.sets.records import RecordDataset, RecordFile, frame, index_path, pack, record_writer, unpack
+from tests.sets.lists import png
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 TEXTS = ["0042", "Große Straße", "数字", "a, b\u0301 ‚c‘", "𝔘" * 200]
@@ -25,11 +26,6 @@ few_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 # Bytes in which the magic number is frequent, in and out of step.
 contents = st.lists(st.sampled_from([MAGIC, b"a", b"bc", MAGIC[:3], b"\0" * 5]) | st.binary(max_size=9)).map(b"".join)
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-
-
-def png(seed, shape=(20, 50)):
-    image = np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
-    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def write(path, written):

@@ -1,0 +1,25 @@
+"""Patterns of every construct that an automaton can follow, but for flags."""
+
+PATTERNS = [
+    r"\d{3,4}",
+    r"[A-Z]{2}-\d+",
+    r"^\d+$",
+    r"\A(0|1)\Z",
+    "(a|B)*a(a|B){2}",
+    "(a|)*B",
+    "(a*B*)*",
+    "(|a){2,}",
+    "((a?){2}){0,2}",
+    "(Ba*)?1",
+    "(?:a{0}B)?",
+    "é|a+?",
+    r"\w\W?",
+    r"[^\w]",
+    "(?P<name>a)B",
+    ".",
+    "",
+    "$",
+    r"[\d-]*",
+    "[-a]|[[]?",
+    "(){3}|(|){2}",
+]
