@@ -7,12 +7,14 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
+from ocr_lib.sets.beside import read_gt, text_suffix
 from ocr_lib.sets.databases import DatabaseDataset, is_database
 from ocr_lib.sets.folders import walk
 from ocr_lib.sets.label_files import FIRST, LABELS, LIST, TABLES, label_files, recognise_list
 from ocr_lib.sets.labelled import Dataset, Item
 from ocr_lib.sets.layouts import COMMA, PARTS, SYNTH90K, TAB, Layout, looks_like_image
-from ocr_lib.sets.readers import gt_suffix, read_gt, read_list, read_names
+from ocr_lib.sets.places import has_places, is_list_of_places, read_places
+from ocr_lib.sets.readers import read_list, read_names
 from ocr_lib.sets.records import RecordDataset
 from ocr_lib.sets.standard import (
     ICDAR2003,
@@ -41,7 +43,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 MAX_PROBLEMS = 0.05
-LMDB = "lmdb"
+LMDB, PLACES = "lmdb", "places"
 OWN, OWN_MEDIUM = OWN_LEXICONS = ("own", "own-medium")
 _IIIT5K_LEXICONS = {OWN: "smallLexi", OWN_MEDIUM: "mediumLexi"}
 _TOLD = 5
@@ -174,9 +176,12 @@ def find_format(path: Path) -> str:
     if not path.is_dir():
         return _format_of_file(path)
     files = label_files(path)
-    if files.one(*FIRST):
-        return "labels"
-    if gt_suffix(path):
+    listed = files.one(*FIRST)
+    if listed:
+        return _format_of_list(listed)
+    if has_places(path):
+        return PLACES
+    if text_suffix(path):
         return "gt"
     if _records_of(path):
         return "rec"
@@ -193,7 +198,8 @@ def _with_images(folder: Path) -> str:
     """Tell in which folders within there are images, if there are."""
     within = (str(place) for place, names in walk(folder) if any(map(looks_like_image, names)) or is_database(place))
     told = ", ".join(islice(within, _TOLD))
-    return told and f"; there are images in {told}: give the folder or the list that has their labels"
+    advice = "give the folder or the list that has their labels, or --label-pattern '(?P<text>[^/]+)/[^/]+$' if each "
+    return told and f"; there are images in {told}: {advice}folder is called by what its images say"
 
 
 def _format_of_file(path: Path) -> str:
@@ -209,8 +215,12 @@ def _format_of_file(path: Path) -> str:
     if path.suffix.lower() in TABLES:
         raise OCRError(f"{path} can't be read: save it as CSV")
     if recognise_list(path):
-        return "labels"
+        return _format_of_list(path)
     raise OCRError(f"{path}: no list of images and their texts; --format says what it is: {', '.join(FORMATS)}")
+
+
+def _format_of_list(path: Path) -> str:
+    return PLACES if is_list_of_places(path) else "labels"
 
 
 def _list_of(path: Path, *first: str) -> Path:
@@ -229,6 +239,11 @@ def _read_names(path: Path, options: Options) -> Dataset:
 
 def _read_labels(path: Path, options: Options) -> Dataset:
     return read_list(_list_of(path, *FIRST), None, options.parts)
+
+
+def _read_places(path: Path, options: Options) -> Dataset:
+    listed = label_files(path).one(*FIRST) if path.is_dir() else None
+    return read_places(listed or path)
 
 
 def _read_as(layout: Layout) -> Read:
@@ -262,6 +277,7 @@ FORMATS: Dict[str, Read] = {
     IIIT5K: lambda path, options: read_iiit5k(path, options.parts, _IIIT5K_LEXICONS.get(options.lexicon or "")),
     SVT: lambda path, options: read_svt(path, options.parts),
     ICDAR2003: lambda path, options: read_icdar2003(path, options.parts),
+    PLACES: _read_places,
     "rec": _read_records,
     LMDB: lambda path, options: DatabaseDataset(path),
 }

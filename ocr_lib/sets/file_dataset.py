@@ -83,7 +83,7 @@ class FileDataset(Dataset):
 class CutDataset(FileDataset):
     """Rectangles of images; each is called as its image with its number there, from 0 on: ``street.jpg#0``."""
 
-    def __init__(self, folder: Path, listing: Path) -> None:
+    def __init__(self, folder: Path, listing: Optional[Path] = None) -> None:
         super().__init__(folder, listing)
         self._boxes = array("l")
         self._numbers = array("L")

@@ -3,7 +3,7 @@
 import json
 from itertools import islice
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ocr_lib.encoding import decode_text
 from ocr_lib.errors import OCRError, naming
@@ -62,7 +62,10 @@ def _row(number: int, name: Any, entry: Any) -> Row:
     text, part, lexicon = entry, "", []
     if isinstance(entry, dict):
         known = {str(key).lower(): value for key, value in entry.items()}
-        name = name or next((known[title] for title in sorted(NAME_TITLES & known.keys())), None)
+        name = name or next((known[title] for title in sorted(NAME_TITLES & known.keys())), None) or _only_image(entry)
+        instances = known.get("instances")  # as MMOCR has it
+        if isinstance(instances, list) and len(instances) == 1 and isinstance(instances[0], dict):
+            known.update(instances[0])
         texts = TEXT_TITLES & known.keys()
         text = known[min(texts)] if len(texts) == 1 else None
         part = str(next((known[title] for title in sorted(PART_TITLES & known.keys())), ""))
@@ -72,6 +75,12 @@ def _row(number: int, name: Any, entry: Any) -> Row:
     if not (isinstance(name, str) and isinstance(text, str)):
         return Row(number, fault="not the name of an image and its text, which is to be in quotes")
     return Row(number, name.strip(), text, PARTS.get(part.lower(), part), lexicon=lexicon)
+
+
+def _only_image(entry: Dict[str, Any]) -> Optional[str]:
+    """Return the name of an image that is called otherwise, if there is but one."""
+    names = [value for value in entry.values() if isinstance(value, str) and looks_like_image(value)]
+    return names[0] if len(names) == 1 else None
 
 
 def _words(lexicon: Any) -> List[str]:

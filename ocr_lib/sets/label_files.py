@@ -9,6 +9,7 @@ from ocr_lib.encoding import decode_text, lines
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.images.file import IMAGE_SUFFIXES
+from ocr_lib.sets.beside import text_suffix
 from ocr_lib.sets.folders import ImageFinder, is_passed_over
 from ocr_lib.sets.json_lists import SUFFIXES as JSON_SUFFIXES
 from ocr_lib.sets.json_lists import recognise_json
@@ -17,9 +18,8 @@ from ocr_lib.sets.layouts import LOOKED_AT, Recognised, recognise
 LABELS = ("labels.tsv", "labels.csv")
 LIST = "list.txt"
 FIRST = (*LABELS, LIST, "gt.txt")  # of several lists; that of ICDAR has one of coordinates beside it, coords.txt
-GT_SUFFIX = ".gt.txt"
 _SUFFIXES = (".csv", ".lst", ".tsv", ".txt", ".yaml", ".yml", *JSON_SUFFIXES)
-_OF_ONE = (".csv", ".json", ".tsv", ".yaml", ".yml")  # of an image each; XML has places of things, mostly
+_OF_ONE = (".box", ".csv", ".json", ".tsv", ".yaml", ".yml")  # of an image each; XML has places of things, mostly
 TABLES = (".ods", ".parquet", ".xls", ".xlsx")
 _LARGEST = 1 << 26  # bytes of a file of another kind than lists are
 _CHECKSUM = re.compile(r"[0-9a-f]{32,128} [ *]?", re.IGNORECASE)
@@ -102,12 +102,14 @@ def label_files(folder: Path) -> LabelFiles:
     found = LabelFiles([], [])
     images = image_files(folder)
     stems: Set[str] = {path.stem for path in images}
+    suffix = text_suffix(folder)
+    texts = {f"{stem}{suffix}" for stem in stems}
     others = sorted(path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_SUFFIXES)
     beside = [path for path in others if path.stem in stems and path.suffix.lower() in _OF_ONE]
     if len(beside) > _MOST * len(images):
         found.others.append(beside[0])
     for path in others:
-        if path.stem in stems or path.name.endswith(GT_SUFFIX) or is_passed_over(path.name) or not path.is_file():
+        if path.stem in stems or path.name in texts or is_passed_over(path.name) or not path.is_file():
             continue
         if path.name in (*LABELS, LIST):  # whatever is in it
             found.lists.append(path)

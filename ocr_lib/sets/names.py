@@ -2,6 +2,7 @@
 
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import unquote
 
 from ocr_lib.errors import OCRError
 
@@ -9,7 +10,7 @@ from ocr_lib.errors import OCRError
 _COPY = r"(?: - (?:copy|kopie|copie|copia))?(?: \([0-9]+\))?"
 _UUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _HASH = f"(?:{_UUID}|[0-9a-f]{{64}}|[0-9a-f]{{40}}|[0-9a-f]{{32}})"  # SHA-256, SHA-1, MD5
-_SHORT = "(?P<hash>[0-9a-f]{16}|[0-9a-f]{8})"
+_SHORT = "(?P<hash>[0-9a-f]{6,16})"
 _FLAGS = re.DOTALL | re.IGNORECASE
 _LABEL = re.compile(rf"(?P<text>.+?)(?:_(?P<number>[0-9]+)|[ ._-]+{_HASH})?{_COPY}", _FLAGS)
 _BEFORE_HASH = re.compile(rf"(?P<text>.+?)[ ._-]+{_HASH}{_COPY}", _FLAGS)
@@ -19,6 +20,10 @@ _BEHIND_SHORT = re.compile(rf"{_SHORT}[ ._-]+(?P<text>.+?){_COPY}", _FLAGS)
 _BEHIND_NUMBER = re.compile(rf"(?P<number>[0-9]+)(?P<between>[ ._-]+)(?P<text>.+?){_COPY}", _FLAGS)
 _BEFORE_NUMBER = re.compile(rf"(?P<text>.+?)(?:[ .+@~#-]+|__+)(?P<number>[0-9]+){_COPY}", _FLAGS)
 _SEPARATOR = re.compile("[ ._=@~#+-]")
+_COPY_OF = re.compile("(?:copy of|kopie von|copie de|copia d[ei]) ", re.IGNORECASE)
+# What more is put behind a name, but labels may end so: of copies most originals are there, too.
+_COPIED = re.compile(r"(?P<text>.+?)(?:[ _-]copy(?: [0-9]+)?|\([0-9]+\))", _FLAGS)
+_ENCODED = re.compile("%(?:[0-9a-f]{2})?", re.IGNORECASE)
 
 _FEWEST = 3  # names from which on a running number or a short hash is told
 _MANY = 20  # names from which on one is told that labels might have, too: fewer dates may have days of their own
@@ -51,10 +56,10 @@ class Scheme(NamedTuple):
         match = self.pattern.fullmatch(stem) if self.is_whole else self.pattern.search(stem)
         return match["text"] if match else None
 
-    def shown(self, stems: Sequence[str], count: int = 3) -> str:
-        """Tell it with a few of the names, those first of which it leaves out most."""
-        texts = [(stem, text) for stem, text in zip(stems, map(self.text_of, stems)) if text is not None]
-        most = sorted(texts, key=lambda pair: (len(pair[1]) - len(pair[0]), pair[0]))[:count]
+    def shown(self, stems: Sequence[str], texts: Sequence[Optional[str]], count: int = 3) -> str:
+        """Tell it with a few of the names and their labels, those first of which it leaves out most."""
+        pairs = [(stem, text) for stem, text in zip(stems, texts) if text is not None]
+        most = sorted(pairs, key=lambda pair: (len(pair[1]) - len(pair[0]), pair[0]))[:count]
         return f"{self.name}: " + ", ".join(f"{stem} says {text!r}" for stem, text in most)
 
     def within(self, front: str, behind: str) -> "Scheme":
@@ -85,6 +90,40 @@ def scheme_of_pattern(pattern: str) -> Scheme:
     if "text" not in compiled.groupindex:
         raise OCRError(f"--label-pattern {pattern!r} has no group (?P<text>...), which is to find the label")
     return Scheme(f"--label-pattern {pattern}", compiled, is_whole=False)
+
+
+def texts_of(stems: Sequence[str]) -> Tuple[Scheme, List[Optional[str]]]:
+    """Return how all of these names, without their endings, have their labels, and these.
+
+    Raises
+    ------
+    OCRError
+        As `find_scheme` does.
+    """
+    names = _originals(_decoded(stems))
+    scheme = find_scheme(names)
+    return scheme, list(map(scheme.text_of, names))
+
+
+def _decoded(stems: Sequence[str]) -> Sequence[str]:
+    """Return names without percent-encoding (RFC 3986), if each % in them is of such, in UTF-8."""
+    escapes = {escape for stem in stems for escape in _ENCODED.findall(stem)}
+    if not escapes or "%" in escapes:
+        return stems
+    try:
+        return [unquote(stem, errors="strict") for stem in stems]
+    except UnicodeDecodeError:
+        return stems
+
+
+def _originals(stems: Sequence[str]) -> Sequence[str]:
+    """Return the names that copies were made of."""
+    names = [_COPY_OF.sub("", stem) if _COPY_OF.match(stem) else stem for stem in stems]
+    there = set(names)
+    marked = {name: match["text"] for name in names for match in [_COPIED.fullmatch(name)] if match}
+    if 2 * sum(original in there for original in marked.values()) < len(marked):
+        return names
+    return [marked.get(name, name) for name in names]
 
 
 def find_scheme(stems: Sequence[str]) -> Scheme:
@@ -169,6 +208,13 @@ def _scheme_of(stems: Sequence[str]) -> Scheme:
 def _have_short_hashes(scheme: Scheme, stems: Sequence[str]) -> bool:
     matches = _all_matches(scheme.pattern, stems)
     hashes = {match["hash"] for match in matches}
+    texts = [match["text"] for match in matches]
+    if (
+        len(set(map(len, hashes))) != 1
+        or len(set(texts)) == 1
+        or (all(map(str.isdecimal, texts)) and _are_running(texts))
+    ):
+        return False
     # Nearly all hashes have a letter, and no number has; where all are letters, they may be words.
     numbers = sum(each.isdigit() for each in hashes)
     words = sum(each.isalpha() for each in hashes)

@@ -11,10 +11,11 @@ from typing import Callable, Dict, Iterable, Iterator, Set, Tuple
 from ocr_lib.errors import OCRError
 from ocr_lib.files import atomic_path
 from ocr_lib.images.file import IMAGE_SUFFIXES, format_of
+from ocr_lib.sets.beside import GT_SUFFIX
 from ocr_lib.sets.folders import is_passed_over
-from ocr_lib.sets.label_files import GT_SUFFIX, LABELS, LIST
+from ocr_lib.sets.label_files import LABELS, LIST
 from ocr_lib.sets.labelled import Item, path_of
-from ocr_lib.sets.names import PLAIN, find_scheme
+from ocr_lib.sets.names import PLAIN, texts_of
 from ocr_lib.sets.records import pack, record_writer
 
 Sample = Tuple[Item, bytes]
@@ -85,9 +86,8 @@ def _write_names(folder: Path, samples: Iterable[Sample]) -> None:
         counts[text] += 1
         texts[Path(name).stem] = text
         (folder / path_of(name)).write_bytes(data)
-    scheme = find_scheme(list(texts))
-    for stem, text in texts.items():
-        if scheme.text_of(stem) != text:
+    for (stem, text), read in zip(texts.items(), texts_of(list(texts))[1]):
+        if read != text:
             raise OCRError(f"the name {stem!r} would not be read as the text {text!r}: choose another format")
 
 

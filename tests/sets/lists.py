@@ -48,6 +48,15 @@ LISTS = {
     "map.json": json.dumps(PAIRS),
     "list.json": json.dumps([{"file_name": name, "transcription": text} for name, text in PAIRS.items()]),
     "nested.json": json.dumps({"version": 1, "data": [{"image": name, "text": text} for name, text in PAIRS.items()]}),
+    "mmocr.json": json.dumps(
+        {
+            "metainfo": {"task_name": "textrecog"},
+            "data_list": [{"img_path": name, "instances": [{"text": text}]} for name, text in PAIRS.items()],
+        }
+    ),
+    "label-studio.json": json.dumps(
+        [{"id": 1, "ocr": f"/data/upload/{name}", "transcription": text} for name, text in PAIRS.items()]
+    ),
     "metadata.jsonl": "\n".join(json.dumps({"file_name": name, "text": text}) for name, text in PAIRS.items()),
     "trailing.csv": lines('{n},"{t}",,'),
     "gap.tsv": lines("{n}\t\t{t}"),

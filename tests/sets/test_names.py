@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_lib.errors import OCRError
-from ocr_lib.sets.names import find_scheme, scheme_of_pattern
+from ocr_lib.sets.names import find_scheme, scheme_of_pattern, texts_of
 
 MD5 = "9e107d9d372bb6826bd81d3542a419d6"
 UUID = "123E4567-e89b-12d3-a456-426614174000"
@@ -60,10 +60,34 @@ def test_a_name_alone(stem, text):
         (["3f2a9c1b_ab", "0b1c2d3e_cd", "99aa88bb_ef"], ["ab", "cd", "ef"]),
         (["1_deadbeef", "1_facefeed", "1_cafebabe"], ["1_deadbeef", "1_facefeed", "1_cafebabe"]),
         (["ab_12345678", "cd_23456789", "ef_34567890"], ["ab", "cd", "ef"]),
+        (["ab_3f2a9c", "cd_0b1c2d", "ef_99aa88"], ["ab", "cd", "ef"]),
+        (["3f2a9c0b1c2d-ab", "0b1c2d3e4f5a-cd", "99aa88bb77cc-ef"], ["ab", "cd", "ef"]),
+        (["001_3f2a9c", "002_0b1c2d", "003_99aa88"], ["3f2a9c", "0b1c2d", "99aa88"]),
+        (["car_3f2a9c", "car_0b1c2d", "car_99aa88"], ["car_3f2a9c", "car_0b1c2d", "car_99aa88"]),
+        (["ab_3f2a9c", "cd_0b1c2d3", "ef_99aa88"], ["ab_3f2a9c", "cd_0b1c2d3", "ef_99aa88"]),
+        (["ab_3f2a9", "cd_0b1c2", "ef_99aa8"], ["ab_3f2a9", "cd_0b1c2", "ef_99aa8"]),
     ],
 )
 def test_all_names_together(stems, expected):
     assert texts(*stems) == expected
+
+
+@pytest.mark.parametrize(
+    "stems, expected",
+    [
+        (["ab", "ab(1)", "ab(2)", "cd", "cd(1)"], ["ab", "ab", "ab", "cd", "cd"]),
+        (["ab", "ab copy", "ab copy 2", "cd_copy", "cd", "ef-copy"], ["ab", "ab", "ab", "cd", "cd", "ef"]),
+        (["ab_3", "ab_3(1)", "0007_9e(1)"], ["ab", "ab", "0007_9e"]),
+        (["Copy of ab", "Copy of cd_2", "Kopie von ef"], ["ab", "cd", "ef"]),
+        (["f(1)", "g(2)", "h"], ["f(1)", "g(2)", "h"]),
+        (["hard copy", "a copy 2"], ["hard copy", "a copy 2"]),
+        (["caf%C3%A9", "a%2Fb_1", "50%25"], ["café", "a/b", "50%"]),
+        (["50%", "50%25"], ["50%", "50%25"]),
+        (["%FF", "%41"], ["%FF", "%41"]),
+    ],
+)
+def test_names_that_were_changed(stems, expected):
+    assert texts_of(stems)[1] == expected
 
 
 LABELS = (
@@ -194,4 +218,5 @@ class TestPattern:
 
 def test_what_is_shown():
     stems = ["7", "8", "123 (2)", "45_6", "9"]
-    assert find_scheme(stems).shown(stems, 2).endswith(": 123 (2) says '123', 45_6 says '45'")
+    scheme, found = texts_of(stems)
+    assert scheme.shown(stems, found, 2).endswith(": 123 (2) says '123', 45_6 says '45'")

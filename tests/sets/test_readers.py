@@ -2,9 +2,8 @@
 
 import contextlib
 import os
+import re
 
-import cv2
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from ocr_lib.errors import OCRError
 from ocr_lib.sets.dataset import open_dataset
 from ocr_lib.sets.labelled import clean_label
+from tests.sets.opened import images, items, open_all
 
 UNPARSABLE = "not the path of an image and its text"
 
@@ -19,27 +19,6 @@ UNPARSABLE = "not the path of an image and its text"
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "set"
-
-
-def images(folder, *names):
-    """Write images, each with a size of its own."""
-    for number, name in enumerate(names):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        done, data = cv2.imencode(".png", np.full((10, 20 + number), 200, np.uint8))
-        assert done
-        path.write_bytes(data)
-
-
-def items(dataset):
-    return [tuple(dataset.item(index)) for index in range(len(dataset))]
-
-
-def open_all(path, format_=None):
-    """Open a data set of which anything may be unusable; return its items, and what is wrong but for the folder."""
-    dataset = open_dataset(path, format_, max_problems=1)
-    folder = path if path.is_dir() else path.parent
-    return items(dataset), [problem.replace(f"{folder}/", "") for problem in dataset.problems]
 
 
 def told(name, faults):
@@ -162,36 +141,26 @@ class TestLabels:
         assert open_all(tmp_path / "all.tsv")[0] == expected
 
 
-class TestGt:
-    def test_pairs(self, folder):
-        images(folder, "a.png", "b.bin.png", "c.nrm.png", "d.x.TIF", "e.bin.png", "0001/f.png", "0001/deep/g.jpg")
-        for name in "a", "b", "c", "d.x", "e.bin", "0001/f", "0001/deep/g":
-            (folder / f"{name}.gt.txt").write_text(f"text of {name}\n")
-        (folder / "notes.txt").write_text("none\n")
-        names = ["a.png", "b.bin.png", "c.nrm.png", "d.x.TIF", "e.bin.png", "0001/f.png", "0001/deep/g.jpg"]
-        texts = ["a", "b", "c", "d.x", "e.bin", "0001/f", "0001/deep/g"]
-        assert open_all(folder) == ([(name, f"text of {text}") for name, text in zip(names, texts)], [])
+class TestFolders:
+    def test_a_pattern_with_a_slash_finds_labels_in_paths(self, folder):
+        images(folder, "ab/1.png", "ab/2.png", "part.1/cd/1.png", "lone.png")
+        pattern = r"(?:^|/)(?P<text>[a-z]+)/\d$"
+        dataset = open_dataset(folder, label_pattern=pattern, max_problems=0.5)
+        assert items(dataset) == [("ab/1.png", "ab"), ("ab/2.png", "ab"), ("part.1/cd/1.png", "cd")]
+        assert dataset.problems == [f"{folder}/lone.png: --label-pattern {pattern} finds no label"]
+        assert [dataset.read(index).shape for index in range(3)] == [(10, 20), (10, 21), (10, 22)]
 
-    def test_one_of_several_forms_is_taken(self, folder):
-        images(folder, "a.nrm.png", "a.png", "a.bin.png", "b.nrm.png", "b.bin.png", "b.dew.png")
-        for name in "ab":
-            (folder / f"{name}.gt.txt").write_text(name)
-        assert open_all(folder) == ([("a.png", "a"), ("b.bin.png", "b")], [])
+    def test_one_without_is_for_the_names_of_the_folder(self, folder):
+        images(folder, "ab/1.png", "2.png")
+        assert items(open_dataset(folder, label_pattern="(?P<text>.+)")) == [("2.png", "2")]
 
-    def test_problems(self, folder):
-        images(folder, "a.png", "b.bin.png", "c.png", "d.png", "sub/e.png", "f.png")
-        for name, text in (("a", b"\xef\xbb\xbf1"), ("c", b" \n"), ("d", b"\xff"), ("sub/lone", b"x")):
-            (folder / f"{name}.gt.txt").write_bytes(text)
-        (folder / "f.gt.txt").mkdir()
-        found, problems = open_all(folder)
-        assert found == [("a.png", "1")]
-        assert problems[:3] == ["b.bin.png: no b.gt.txt beside it", "c.png: the label is empty", problems[2]]
-        assert problems[2].startswith("d.gt.txt: ") and "is not UTF-8" in problems[2]
-        assert problems[3:] == [
-            "f.png: no f.gt.txt beside it",
-            "sub/e.png: no e.gt.txt beside it",
-            "sub/lone.gt.txt: no image beside it",
-        ]
+    def test_the_way_is_told(self, folder):
+        images(folder, "ab/1.png", "cd/1.png")
+        advice = r"or --label-pattern '(\S+)' if each folder is called by what its images say"
+        with pytest.raises(OCRError, match=advice) as caught:
+            open_dataset(folder)
+        pattern = re.search(advice, str(caught.value))[1]
+        assert [text for _, text in items(open_dataset(folder, label_pattern=pattern))] == ["ab", "cd"]
 
 
 class TestLists:

@@ -1,0 +1,144 @@
+"""Where words are in whole images, and what they say: ICDAR's files, one an image, and PaddleOCR's list of all.
+
+ICDAR 2013 has the left, top, right and bottom of a rectangle, ICDAR 2015 and 2017 the corners of a quadrilateral, of
+which the rectangle around is cut out. PaddleOCR's tools write JSON behind the name of each image.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+from itertools import islice
+from pathlib import Path
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+from ocr_lib.encoding import decode_text, lines, split_lines
+from ocr_lib.errors import OCRError, naming
+from ocr_lib.sets.beside import pairs, text_suffix
+from ocr_lib.sets.file_dataset import CutDataset
+from ocr_lib.sets.folders import ImageFinder
+from ocr_lib.sets.labelled import Dataset, name_of
+from ocr_lib.sets.lists import Box, Row
+from ocr_lib.sets.readers import take
+
+logger = logging.getLogger(__name__)
+
+_ILLEGIBLE = "###"
+_PREFIXES = ("gt_", "")  # of the files' names, before those of images
+_LOOKED_AT = 20  # files of a folder, or lines of a list
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+_FOUR = rf"(?:{_NUMBER}\s*,\s*){{4}}"
+_SCRIPT = "(?:(?:Arabic|Bangla|Chinese|Hindi|Japanese|Korean|Latin|Mixed|None|Symbols),)?"  # of ICDAR 2017
+_SAID = rf"(?!{_NUMBER}(?:\s*,\s*{_NUMBER}){{3}},?$)(?P<text>.+)"  # and not the other half of eight numbers
+_PLACE = re.compile(rf"(?P<corners>{_FOUR}(?:{_FOUR})?){_SCRIPT}{_SAID}")
+_SPACED = re.compile(rf"(?P<corners>(?:{_NUMBER}\s+){{4}})(?P<text>\".*\")")
+_THING = re.compile(r"[0-9]+(?:\s+[01]?\.[0-9]+){4,}")  # YOLO's: a class, and shares of width and height
+_MOST_PIXELS = 2**31
+
+
+def has_places(folder: Path) -> bool:
+    """Whether files beside a folder's images say where words are in them.
+
+    Raises
+    ------
+    OCRError
+        If they say where things are and not what they say, as YOLO's do.
+    """
+    said: List[str] = []
+    for text, _ in islice(_files(folder), _LOOKED_AT):
+        with contextlib.suppress(OCRError):  # `read_gt` tells it
+            said += _lines(text)
+    if said and all(map(_THING.fullmatch, said)):
+        raise OCRError(
+            f"{folder}: the text files beside the images say where things are, and not what they say: give the list of "
+            "labels as the path, or --format names, which takes them from the images' names"
+        )
+    return bool(said) and all(map(_place, said))
+
+
+def is_list_of_places(path: Path) -> bool:
+    """Whether a file is PaddleOCR's list of words in images."""
+    some = [line.partition("\t")[2] for _, line in islice(lines(path), _LOOKED_AT) if line.strip()]
+    return any('"transcription"' in each for each in some) and all(each.strip()[:1] == "[" for each in some)
+
+
+def read_places(path: Path) -> Dataset:
+    """Read words that are cut out of whole images.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A folder with ``gt_img_1.txt`` or ``img_1.txt`` beside ``img_1.jpg``, or PaddleOCR's ``Label.txt``.
+
+    Raises
+    ------
+    OCRError
+        If a file can't be read.
+    """
+    if path.is_dir():
+        dataset, folder, listed = CutDataset(path), path, _rows_of_folder(path)
+    else:
+        dataset, folder, listed = CutDataset(path.parent, path), path.parent, _rows_of_list(path)
+    found = list(listed)
+    legible = [row for row in found if row.text != _ILLEGIBLE]
+    take(dataset, legible, path, ImageFinder(folder))
+    if len(legible) < len(found):
+        logger.info("%s: %d words are left out as illegible, %s", path, len(found) - len(legible), _ILLEGIBLE)
+    return dataset
+
+
+def _place(line: str) -> Optional["re.Match[str]"]:
+    return _PLACE.fullmatch(line) or _SPACED.fullmatch(line)
+
+
+def _files(folder: Path) -> Iterator[Tuple[Path, Path]]:
+    """Yield the files beside images, with these."""
+    for prefix in _PREFIXES:
+        suffix = text_suffix(folder, prefix)
+        if suffix:
+            yield from ((text, image) for text, image in pairs(folder, suffix, prefix) if image and text.is_file())
+            return
+
+
+def _lines(path: Path) -> List[str]:
+    with naming(path):
+        return [line.strip() for line in split_lines(decode_text(path.read_bytes())) if line.strip()]
+
+
+def _rows_of_folder(folder: Path) -> Iterator[Row]:
+    for path, image in _files(folder):
+        name = name_of(os.path.relpath(image, folder))
+        for number, line in enumerate(_lines(path), 1):
+            match = _place(line)
+            if match:
+                sides = list(map(float, match["corners"].replace(",", " ").split()))
+                yield _row(number, name, match["text"], list(zip(sides[::2], sides[1::2])))
+            else:
+                yield Row(number, fault=f"{path.name} has no corners in pixels and text there")
+
+
+def _rows_of_list(path: Path) -> Iterator[Row]:
+    for number, line in lines(path):
+        if not line.strip():
+            continue
+        name, _, said = line.partition("\t")
+        try:
+            words = [
+                (word["transcription"], [(float(x), float(y)) for x, y in word["points"]]) for word in json.loads(said)
+            ]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            yield Row(number, fault="no JSON with transcription and points of each word behind the name")
+        else:
+            yield from (_row(number, name, str(text), corners) for text, corners in words)
+
+
+def _row(number: int, name: str, text: str, corners: Sequence[Tuple[float, float]]) -> Row:
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].replace('\\"', '"')
+    columns, rows = ([round(side) for side in sides] for sides in zip(*corners))
+    box = Box(min(columns), min(rows), max(columns) - min(columns), max(rows) - min(rows))
+    if min(box[2:]) <= 0 or max(map(abs, box)) >= _MOST_PIXELS:
+        return Row(number, fault=f"a word of {name} has no width or no height")
+    return Row(number, name, text, box=box)
