@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set
 
@@ -15,10 +14,25 @@ from ocr_lib.sets.labelled import Dataset, name_of
 from ocr_lib.sets.lists import Row
 
 GT_SUFFIX = ".gt.txt"
+_PREFIXES = ("gt_", "")
 _ENDINGS = (".txt", ".lab")
 _LOOKED_AT = 10  # images whose texts say how all are called
 # OCRopus and its heirs keep an image's binarized, normalised and dewarped forms beside it.
 _FORMS = re.compile(r"\.(?:bin|dew|nrm|raw)$")
+
+
+class Naming(NamedTuple):
+    """What is before and behind the name of an image, without its ending, in that of its text."""
+
+    prefix: str
+    suffix: str
+
+    def of(self, stem: str) -> str:
+        """Return what the text of an image is called."""
+        return f"{self.prefix}{stem}{self.suffix}"
+
+
+OF_OCROPUS = Naming("", GT_SUFFIX)
 
 
 class Pair(NamedTuple):
@@ -36,10 +50,10 @@ def read_gt(folder: Path) -> Dataset:
     of ``1.png``, ``1.bin.png``, ``1.dew.png``, ``1.nrm.png`` is taken.
     """
     dataset = FileDataset(folder)
-    suffix = text_suffix(folder) or GT_SUFFIX
-    for text, image in pairs(folder, suffix):
+    naming = find_naming(folder) or OF_OCROPUS
+    for text, image in pairs(folder, naming):
         if image is None:
-            if suffix == GT_SUFFIX:
+            if naming == OF_OCROPUS:
                 dataset.note(str(text), "no image beside it")
         elif not text.is_file():
             dataset.note(str(image), f"no {text.name} beside it")
@@ -53,32 +67,24 @@ def read_gt(folder: Path) -> Dataset:
     return dataset
 
 
-def text_suffix(folder: Path, prefix: str = "") -> Optional[str]:
-    """Return how files end that are called as the images, and have their texts; None if most images have none.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-    prefix : str
-        What they begin with, before the images' names.
-    """
+def find_naming(folder: Path) -> Optional[Naming]:
+    """Return how the texts of images are called, in a folder and those within; None if most images have none."""
     stems: List[str] = []
     texts: Set[str] = set()
     for _, files in walk(folder):
-        if not prefix and any(name.endswith(GT_SUFFIX) for name in files):
-            return GT_SUFFIX
-        stems += [prefix + Path(name).stem for name in files if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+        stems += [Path(name).stem for name in files if Path(name).suffix.lower() in IMAGE_SUFFIXES]
         texts.update(name for name in files if name.endswith(_ENDINGS))
+    if any(name.endswith(GT_SUFFIX) for name in texts):
+        return OF_OCROPUS
     some = stems[:: 1 + len(stems) // _LOOKED_AT]
-    suffixes = {text[len(stem) :] for stem in some for text in texts if text.startswith(stem)}
-    counts = Counter({suffix: sum(stem + suffix in texts for stem in stems) for suffix in sorted(suffixes)})
-    for suffix, count in counts.most_common(1):
-        if len(stems) < 2 * count:
-            return suffix
-    return None
+    begun = {(prefix, prefix + stem) for prefix in _PREFIXES for stem in some}
+    found = {Naming(prefix, name[len(start) :]) for name in texts for prefix, start in begun if name.startswith(start)}
+    counts = {naming: sum(naming.of(stem) in texts for stem in stems) for naming in sorted(found)}
+    best = max(counts, key=lambda naming: counts[naming], default=None)
+    return best if best and len(stems) < 2 * counts[best] else None
 
 
-def pairs(folder: Path, suffix: str, prefix: str = "") -> List[Pair]:
+def pairs(folder: Path, naming: Naming) -> List[Pair]:
     """Return the images of a folder and of those within, each with the text that is called so, and texts without any.
 
     An image whose text is not beside it has the only one that is called so in another folder, unless that has an image.
@@ -87,8 +93,8 @@ def pairs(folder: Path, suffix: str, prefix: str = "") -> List[Pair]:
     texts_alone: Dict[str, List[int]] = {}
     images_alone: Dict[str, List[int]] = {}
     for directory, files in walk(folder):
-        texts = {name for name in files if name.startswith(prefix) and name.endswith(suffix)}
-        for text, images in sorted(_images_of_texts(files, texts, prefix, suffix).items()):
+        texts = {name for name in files if name.startswith(naming.prefix) and name.endswith(naming.suffix)}
+        for text, images in sorted(_images_of_texts(files, texts, naming).items()):
             if not images:
                 texts_alone.setdefault(text, []).append(len(found))
             elif text not in texts:
@@ -111,13 +117,12 @@ def _one_line(text: str) -> str:
     return "".join(lines)
 
 
-def _images_of_texts(files: Iterable[str], texts: Iterable[str], prefix: str, suffix: str) -> Dict[str, List[str]]:
+def _images_of_texts(files: Iterable[str], texts: Iterable[str], naming: Naming) -> Dict[str, List[str]]:
     """Group images by the name of their text, whether or not it is there."""
     groups: Dict[str, List[str]] = {text: [] for text in texts}
     for name in sorted(files, key=lambda name: (len(name), name)):
         path = Path(name)
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            stem = prefix + path.stem
-            exact = stem + suffix
-            groups.setdefault(exact if exact in groups else _FORMS.sub("", stem) + suffix, []).append(name)
+            exact = naming.of(path.stem)
+            groups.setdefault(exact if exact in groups else naming.of(_FORMS.sub("", path.stem)), []).append(name)
     return groups

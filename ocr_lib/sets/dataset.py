@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
-from ocr_lib.sets.beside import read_gt, text_suffix
+from ocr_lib.sets.beside import read_gt
 from ocr_lib.sets.databases import DatabaseDataset, is_database
 from ocr_lib.sets.folders import walk
 from ocr_lib.sets.label_files import FIRST, LABELS, LIST, TABLES, label_files, recognise_list
@@ -179,10 +179,8 @@ def find_format(path: Path) -> str:
     listed = files.one(*FIRST)
     if listed:
         return _format_of_list(listed)
-    if has_places(path):
-        return PLACES
-    if text_suffix(path):
-        return "gt"
+    if files.naming:
+        return PLACES if has_places(path, files.naming) else "gt"
     if _records_of(path):
         return "rec"
     standard = format_of_folder(path)

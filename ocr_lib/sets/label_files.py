@@ -9,7 +9,7 @@ from ocr_lib.encoding import decode_text, lines
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.images.file import IMAGE_SUFFIXES
-from ocr_lib.sets.beside import text_suffix
+from ocr_lib.sets.beside import Naming, find_naming
 from ocr_lib.sets.folders import ImageFinder, is_passed_over
 from ocr_lib.sets.json_lists import SUFFIXES as JSON_SUFFIXES
 from ocr_lib.sets.json_lists import recognise_json
@@ -37,10 +37,13 @@ class LabelFiles(NamedTuple):
     others : list of pathlib.Path
         That are lists of other images, or by name or number of lines may be labels all the same; that name the images,
         but are no lists, or are of an image each; tables that are no text.
+    naming : Naming or None
+        How files are called that have the texts of an image each; None if most images have none.
     """
 
     lists: List[Path]
     others: List[Path]
+    naming: Optional[Naming]
 
     def one(self, *first: str) -> Optional[Path]:
         """Return the list, one of these names if there is such; None if there is none.
@@ -99,11 +102,10 @@ def recognise_list(path: Path) -> Optional[Recognised]:
 
 def label_files(folder: Path) -> LabelFiles:
     """Look at the files of a folder that are no images."""
-    found = LabelFiles([], [])
+    found = LabelFiles([], [], find_naming(folder))
     images = image_files(folder)
     stems: Set[str] = {path.stem for path in images}
-    suffix = text_suffix(folder)
-    texts = {f"{stem}{suffix}" for stem in stems}
+    texts = set(map(found.naming.of, stems)) if found.naming else set()
     others = sorted(path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_SUFFIXES)
     beside = [path for path in others if path.stem in stems and path.suffix.lower() in _OF_ONE]
     if len(beside) > _MOST * len(images):

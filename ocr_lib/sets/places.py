@@ -15,7 +15,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ocr_lib.encoding import decode_text, lines, split_lines
 from ocr_lib.errors import OCRError, naming
-from ocr_lib.sets.beside import pairs, text_suffix
+from ocr_lib.sets.beside import Naming, find_naming, pairs
 from ocr_lib.sets.file_dataset import CutDataset
 from ocr_lib.sets.folders import ImageFinder
 from ocr_lib.sets.labelled import Dataset, name_of
@@ -25,7 +25,6 @@ from ocr_lib.sets.readers import take
 logger = logging.getLogger(__name__)
 
 _ILLEGIBLE = "###"
-_PREFIXES = ("gt_", "")  # of the files' names, before those of images
 _LOOKED_AT = 20  # files of a folder, or lines of a list
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _FOUR = rf"(?:{_NUMBER}\s*,\s*){{4}}"
@@ -37,8 +36,8 @@ _THING = re.compile(r"[0-9]+(?:\s+[01]?\.[0-9]+){4,}")  # YOLO's: a class, and s
 _MOST_PIXELS = 2**31
 
 
-def has_places(folder: Path) -> bool:
-    """Whether files beside a folder's images say where words are in them.
+def has_places(folder: Path, naming: Naming) -> bool:
+    """Whether the files beside a folder's images, which are called so, say where words are in them.
 
     Raises
     ------
@@ -46,7 +45,7 @@ def has_places(folder: Path) -> bool:
         If they say where things are and not what they say, as YOLO's do.
     """
     said: List[str] = []
-    for text, _ in islice(_files(folder), _LOOKED_AT):
+    for text, _ in islice(_files(folder, naming), _LOOKED_AT):
         with contextlib.suppress(OCRError):  # `read_gt` tells it
             said += _lines(text)
     if said and all(map(_THING.fullmatch, said)):
@@ -92,13 +91,11 @@ def _place(line: str) -> Optional["re.Match[str]"]:
     return _PLACE.fullmatch(line) or _SPACED.fullmatch(line)
 
 
-def _files(folder: Path) -> Iterator[Tuple[Path, Path]]:
+def _files(folder: Path, naming: Optional[Naming]) -> Iterator[Tuple[Path, Path]]:
     """Yield the files beside images, with these."""
-    for prefix in _PREFIXES:
-        suffix = text_suffix(folder, prefix)
-        if suffix:
-            yield from ((text, image) for text, image in pairs(folder, suffix, prefix) if image and text.is_file())
-            return
+    for text, image in pairs(folder, naming) if naming else ():
+        if image and text.is_file():
+            yield text, image
 
 
 def _lines(path: Path) -> List[str]:
@@ -107,7 +104,7 @@ def _lines(path: Path) -> List[str]:
 
 
 def _rows_of_folder(folder: Path) -> Iterator[Row]:
-    for path, image in _files(folder):
+    for path, image in _files(folder, find_naming(folder)):
         name = name_of(os.path.relpath(image, folder))
         for number, line in enumerate(_lines(path), 1):
             match = _place(line)
