@@ -7,17 +7,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ocr_lib.serve.service import Service
 
-_PAUSE = 0.5  # seconds after a refusal
+_PAUSE = 1.0  # seconds before a refusal
 
 
 class PatientProtocol(HttpToolsProtocol):
     """Uvicorn's, with what it lacks.
 
     It waits for as long as a client likes; here clients who never finish a request don't keep their connections: there
-    is a deadline from a request's first byte to its last. And a request that there is no room for is refused as soon as
-    its headers are there, without a task and the application, which would take twice the time; what follows of it is
-    passed over. Its connection is listened to again a while later: clients that ask again at once, whatever they are
-    told, would take the time that reading images needs.
+    is a deadline from a request's first byte to its last. And a request that there is no room for is refused without a
+    task and the application, which would take twice the time; what follows its headers is passed over. It is told so a
+    while later: clients that ask again at once, whatever they are told, would take the time that reading images needs.
 
     Parameters
     ----------
@@ -32,8 +31,9 @@ class PatientProtocol(HttpToolsProtocol):
         self._service = service
         self._seconds = service.settings.limits.seconds
         self._deadline: Optional[TimerHandle] = None
+        self._refusal: Optional[bytes] = None
         self._pause: Optional[TimerHandle] = None
-        self._is_refused = False
+        self._is_complete = False
 
     def connection_made(self, transport: Transport) -> None:
         """Begin to wait for the first request."""
@@ -47,43 +47,65 @@ class PatientProtocol(HttpToolsProtocol):
             self._pause.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Answer what there is, and close the connection."""
+        if self._pause is not None:
+            self._refuse()
+        super().shutdown()
+
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of a request."""
+        if self._pause is not None:
+            self._refuse()  # answers have the order of the requests
         super().on_message_begin()
-        self._is_refused = False
+        self._refusal = None
+        self._is_complete = False
         self._wait()
 
     def on_headers_complete(self) -> None:
-        """Refuse a request, or begin to answer it."""
-        refusal = self._refusal()
-        self._is_refused = refusal is not None
-        if refusal is not None:
-            self.transport.write(refusal)
-        else:
+        """Begin to answer a request, unless it is to be refused."""
+        self._refusal = self._find_refusal()
+        if self._refusal is None:
             super().on_headers_complete()
+        else:
+            self._pause = self.loop.call_later(_PAUSE, self._refuse)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a request."""
-        if not self._is_refused:
+        if self._refusal is None:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Wait no more."""
         self._stop_waiting()
-        if not self._is_refused:
+        self._is_complete = True
+        if self._refusal is None:
             super().on_message_complete()
-        elif self._keeps_alive():
-            self.on_response_complete()
-            self.flow.pause_reading()
-            self._pause = self.loop.call_later(_PAUSE, self.flow.resume_reading)
+        elif self._pause is None:
+            self._end_refusal()
         else:
-            self.transport.close()
+            self.flow.pause_reading()
 
-    def _refusal(self) -> Optional[bytes]:
+    def _find_refusal(self) -> Optional[bytes]:
         if self.cycle is not None and not self.cycle.response_complete:
             return None  # answers have the order of the requests
         path = self.url.partition(b"?")[0].decode("latin-1")
         return self._service.shed(self.parser.get_method(), path, self.client, self._keeps_alive())
+
+    def _refuse(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        self.transport.write(self._refusal)
+        if self._is_complete:
+            self._end_refusal()
+
+    def _end_refusal(self) -> None:
+        if self._keeps_alive():
+            self.on_response_complete()
+            self.flow.resume_reading()
+        else:
+            self.transport.close()
 
     def _keeps_alive(self) -> bool:
         return self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
@@ -98,7 +120,8 @@ class PatientProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _give_up(self) -> None:
-        is_answered = self._is_refused or (self.cycle is not None and not self.cycle.response_complete)
-        if not is_answered:
+        if self._pause is not None:
+            self._refuse()
+        elif self._refusal is None and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(self._service.too_late)
         self.transport.close()

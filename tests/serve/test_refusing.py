@@ -17,16 +17,17 @@ from ocr_lib.serve.settings import Limits, Settings
 from tests.serve.running import MODEL, captcha_files
 
 (FILE,) = captcha_files(1)
-SECONDS = 1.0  # that a request may take to arrive
+SECONDS = 3.0  # that a request may take to arrive
 KEPT_ALIVE = 1  # seconds, of a connection between requests
 READ = b"POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+CLOSING = READ.replace(b"Host", b"Connection: close\r\nHost")
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-@pytest.fixture(scope="module")
-def port():
-    """Return the port of a service that never has room for an image."""
-    settings = Settings((("digits", str(MODEL)),), Limits(queue=0, seconds=SECONDS))
+@contextlib.contextmanager
+def serving(seconds=SECONDS):
+    """Run a service that never has room for an image; yield its port."""
+    settings = Settings((("digits", str(MODEL)),), Limits(queue=0, seconds=seconds))
     app = create_app(settings)
     protocol = partial(PatientProtocol, app.state.service)
     config = uvicorn.Config(
@@ -40,6 +41,12 @@ def port():
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def port():
+    with serving() as port:
+        yield port
 
 
 @pytest.fixture
@@ -87,13 +94,21 @@ def test_the_connection_goes_on(connection):
         assert answers(connection, 1)[0][0] == 200
 
 
-def test_who_asks_again_at_once_waits(connection):
-    connection.sendall(READ % 3 + b"abc")
-    assert is_refusal(answers(connection, 1)[0])
+@pytest.mark.parametrize("request_", [READ % 3 + b"abc", READ % 3, CLOSING % 3 + b"abc"])
+def test_it_is_told_a_while_later(connection, request_):
     began = time.monotonic()
-    connection.sendall(HEALTH)
-    assert answers(connection, 1)[0][0] == 200
-    assert time.monotonic() - began > 0.25
+    connection.sendall(request_)
+    assert is_refusal(answers(connection, 1)[0])
+    assert time.monotonic() - began > 0.5
+
+
+def test_one_that_others_follow_is_told_at_once(connection):
+    began = time.monotonic()
+    connection.sendall(READ % 3 + b"abc" + HEALTH + READ % 2 + b"ab")
+    refused, healthy = answers(connection, 2)
+    assert time.monotonic() - began < 0.5
+    assert is_refusal(refused) and healthy[0] == 200
+    assert is_refusal(answers(connection, 1)[0])
 
 
 def test_it_is_refused_before_it_is_there(connection):
@@ -143,10 +158,31 @@ def test_one_that_is_let_go_is_answered_once(connection, sent, least):
     assert time.monotonic() - began > least
 
 
-def test_a_connection_that_ends_meanwhile(port):
+def test_one_that_is_late_is_told_no_later():
+    with serving(seconds=0.2) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        began = time.monotonic()
+        connection.sendall(READ % 10)
+        assert is_refusal(answers(connection, 1)[0])
+        assert time.monotonic() - began < 0.6
+        assert is_closed(connection)
+
+
+def test_a_service_that_ends_tells_it():
+    with serving() as port:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        connection.sendall(READ % 3 + b"abc")
+        time.sleep(0.2)
+    with connection:
+        assert is_refusal(answers(connection, 1)[0])
+        assert is_closed(connection)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_connection_that_ends_meanwhile(port, is_told):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(READ % 10)
-        answers(connection, 1)
+        if is_told:
+            answers(connection, 1)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(HEALTH)
         assert answers(connection, 1)[0][0] == 200
