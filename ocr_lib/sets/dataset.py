@@ -1,12 +1,14 @@
 """Data sets on disk: labelled images in any of several formats, found out by looking at them."""
 
 import logging
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
+from ocr_lib.images.file import IMAGE_SUFFIXES
 from ocr_lib.sets.beside import read_gt
 from ocr_lib.sets.databases import DatabaseDataset, is_database
 from ocr_lib.sets.folders import walk
@@ -189,7 +191,7 @@ def find_format(path: Path) -> str:
     files.check_names()
     if image_files(path):
         return "names"
-    raise OCRError(f"{path}: no labelled image in this folder{_with_images(path)}")
+    raise OCRError(f"{path}: no labelled image in this folder{_with_images(path) or _with_others(path)}")
 
 
 def _with_images(folder: Path) -> str:
@@ -198,6 +200,16 @@ def _with_images(folder: Path) -> str:
     told = ", ".join(islice(within, _TOLD))
     advice = "give the folder or the list that has their labels, or --label-pattern '(?P<text>[^/]+)/[^/]+$' if each "
     return told and f"; there are images in {told}: {advice}folder is called by what its images say"
+
+
+def _with_others(folder: Path) -> str:
+    """Tell how most of its files end, if there are any."""
+    endings = Counter(Path(name).suffix for _, names in walk(folder) for name in names)
+    ending, count = max(endings.items(), key=lambda item: item[1], default=("", 0))
+    if count < 2:
+        return ""
+    most = f"end in {ending}" if ending else "have no ending"
+    return f"; {count} of {sum(endings.values())} files {most}: images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
 
 
 def _format_of_file(path: Path) -> str:

@@ -19,6 +19,8 @@ from ocr_lib.sets.names import scheme_of_pattern, texts_of
 
 logger = logging.getLogger(__name__)
 
+_OTHER_IMAGES = (".avif", ".heic", ".heif", ".jp2", ".jxl")  # of cameras and browsers, but not read
+
 
 def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
     """Read a folder whose images' names have their labels: ``2b827.png``, ``2b827_3.png``, ``0007_2b827.png``.
@@ -55,7 +57,24 @@ def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
             dataset.note(str(folder / name), f"{scheme.name} finds no label")
         else:
             dataset.add(Row(0, name, text))
+    _tell_others(dataset, folder, len(files))
     return dataset
+
+
+def _tell_others(dataset: Dataset, folder: Path, num_files: int) -> None:
+    """Note images of formats that are not read, and tell of those in folders within, unless they are all taken."""
+    num_images = 0
+    for place, names in walk(folder):
+        num_images += sum(map(looks_like_image, names))
+        for name in names:
+            if place == folder and name.lower().endswith(_OTHER_IMAGES):
+                dataset.note(str(place / name), "of a format that is not read: make it a PNG file")
+    if num_images > num_files:
+        logger.warning(
+            "%s: %d images in folders within are not read: give such a folder, or --label-pattern with a slash",
+            folder,
+            num_images - num_files,
+        )
 
 
 def read_list(path: Path, layout: Optional[Layout] = None, parts: Sequence[str] = ()) -> Dataset:

@@ -141,6 +141,36 @@ class TestLabels:
         assert open_all(tmp_path / "all.tsv")[0] == expected
 
 
+class TestOthers:
+    def test_images_of_formats_that_are_not_read_are_problems(self, folder):
+        images(folder, "ab.png", "cd.png", "within/ef.png")
+        for name in "gh.HEIC", "within/ij.heic", "notes.pdf":
+            (folder / name).write_bytes(b"\0\0\0\x18ftypheic")
+        found, problems = open_all(folder)
+        assert found == [("ab.png", "ab"), ("cd.png", "cd")]
+        assert problems == ["gh.HEIC: of a format that is not read: make it a PNG file"]
+        with pytest.raises(OCRError, match="1 of 3 entries can't be used.*gh.HEIC"):
+            open_dataset(folder)
+
+    def test_images_in_folders_within_are_told(self, folder, caplog):
+        images(folder, "ab.png", "within/cd.png", "within/deep/ef.png")
+        assert len(open_dataset(folder)) == 1
+        assert f"{folder}: 2 images in folders within are not read: give such a folder, or" in caplog.text
+        caplog.clear()
+        assert len(open_dataset(folder, label_pattern="(?:^|/)(?P<text>[a-z]+)$")) == 3
+        assert caplog.text == ""
+
+    @pytest.mark.parametrize("ending, told", [(".heic", "end in .heic"), ("", "have no ending")])
+    def test_a_folder_of_others(self, folder, ending, told):
+        folder.mkdir()
+        for name in "abc":
+            (folder / f"{name}{ending}").write_bytes(b"\0\0\0\x18ftypheic")
+        with pytest.raises(
+            OCRError, match=f"no labelled image in this folder; 3 of 3 files {told}: images end in .bmp, "
+        ):
+            open_dataset(folder)
+
+
 class TestFolders:
     def test_a_pattern_with_a_slash_finds_labels_in_paths(self, folder):
         images(folder, "ab/1.png", "ab/2.png", "part.1/cd/1.png", "lone.png")
