@@ -45,9 +45,9 @@ class Pair(NamedTuple):
 def read_gt(folder: Path) -> Dataset:
     """Read a folder, and those within, of images each with its text in a file beside it: ``1.png``, ``1.gt.txt``.
 
-    Where no file is called so, texts are called as most are: ``1.txt``, ``1.png.txt``, ``1_label.txt``. Where texts are
-    in a folder of their own, images are found by their names. Where several forms of an image share one text, the first
-    of ``1.png``, ``1.bin.png``, ``1.dew.png``, ``1.nrm.png`` is taken.
+    Where no file is called so, texts are called as most are: ``1.txt``, ``1.png.txt``, ``1_label.txt``, ``gt_1.txt``.
+    Where texts are in a folder of their own, images are found by their names. Where several forms of an image share one
+    text, the first of ``1.png``, ``1.bin.png``, ``1.dew.png``, ``1.nrm.png`` is taken.
     """
     dataset = FileDataset(folder)
     naming = find_naming(folder) or OF_OCROPUS

@@ -9,7 +9,7 @@ from ocr_lib.encoding import decode_text, lines
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
 from ocr_lib.images.file import IMAGE_SUFFIXES
-from ocr_lib.sets.beside import Naming, find_naming
+from ocr_lib.sets.beside import GT_SUFFIX, Naming, find_naming
 from ocr_lib.sets.folders import ImageFinder, is_passed_over
 from ocr_lib.sets.json_lists import SUFFIXES as JSON_SUFFIXES
 from ocr_lib.sets.json_lists import recognise_json
@@ -105,13 +105,15 @@ def label_files(folder: Path) -> LabelFiles:
     found = LabelFiles([], [], find_naming(folder))
     images = image_files(folder)
     stems: Set[str] = {path.stem for path in images}
-    texts = set(map(found.naming.of, stems)) if found.naming else set()
+    of_images = set(map(found.naming.of, stems)) if found.naming else set()
     others = sorted(path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_SUFFIXES)
     beside = [path for path in others if path.stem in stems and path.suffix.lower() in _OF_ONE]
     if len(beside) > _MOST * len(images):
         found.others.append(beside[0])
     for path in others:
-        if path.stem in stems or path.name in texts or is_passed_over(path.name) or not path.is_file():
+        if path.stem in stems or path.name in of_images or path.name.endswith(GT_SUFFIX):
+            continue
+        if is_passed_over(path.name) or not path.is_file():
             continue
         if path.name in (*LABELS, LIST):  # whatever is in it
             found.lists.append(path)

@@ -7,7 +7,6 @@ which the rectangle around is cut out. PaddleOCR's tools write JSON behind the n
 import contextlib
 import json
 import logging
-import os
 import re
 from itertools import islice
 from pathlib import Path
@@ -36,7 +35,7 @@ _THING = re.compile(r"[0-9]+(?:\s+[01]?\.[0-9]+){4,}")  # YOLO's: a class, and s
 _MOST_PIXELS = 2**31
 
 
-def has_places(folder: Path, naming: Naming) -> bool:
+def has_places(folder: Path, called: Naming) -> bool:
     """Whether the files beside a folder's images, which are called so, say where words are in them.
 
     Raises
@@ -45,9 +44,10 @@ def has_places(folder: Path, naming: Naming) -> bool:
         If they say where things are and not what they say, as YOLO's do.
     """
     said: List[str] = []
-    for text, _ in islice(_files(folder, naming), _LOOKED_AT):
-        with contextlib.suppress(OCRError):  # `read_gt` tells it
-            said += _lines(text)
+    files = (text for text, image in pairs(folder, called) if image and text.is_file())
+    for path in islice(files, _LOOKED_AT):
+        with contextlib.suppress(OCRError):  # whoever reads them tells it
+            said += [line for _, line in _lines(path)]
     if said and all(map(_THING.fullmatch, said)):
         raise OCRError(
             f"{folder}: the text files beside the images say where things are, and not what they say: give the list of "
@@ -76,14 +76,19 @@ def read_places(path: Path) -> Dataset:
         If a file can't be read.
     """
     if path.is_dir():
-        dataset, folder, listed = CutDataset(path), path, _rows_of_folder(path)
+        dataset = CutDataset(path)
+        files = _rows_of_folder(path, dataset)
     else:
-        dataset, folder, listed = CutDataset(path.parent, path), path.parent, _rows_of_list(path)
-    found = list(listed)
-    legible = [row for row in found if row.text != _ILLEGIBLE]
-    take(dataset, legible, path, ImageFinder(folder))
-    if len(legible) < len(found):
-        logger.info("%s: %d words are left out as illegible, %s", path, len(found) - len(legible), _ILLEGIBLE)
+        dataset = CutDataset(path.parent, path)
+        files = iter([(path, list(_rows_of_list(path)))])
+    finder = ImageFinder(path if path.is_dir() else path.parent)
+    num_illegible = 0
+    for listing, found in files:
+        legible = [row for row in found if row.text != _ILLEGIBLE]
+        num_illegible += len(found) - len(legible)
+        take(dataset, legible, listing, finder)
+    if num_illegible:
+        logger.info("%s: words that are illegible, %s, are left out: %d", path, _ILLEGIBLE, num_illegible)
     return dataset
 
 
@@ -91,28 +96,31 @@ def _place(line: str) -> Optional["re.Match[str]"]:
     return _PLACE.fullmatch(line) or _SPACED.fullmatch(line)
 
 
-def _files(folder: Path, naming: Optional[Naming]) -> Iterator[Tuple[Path, Path]]:
-    """Yield the files beside images, with these."""
-    for text, image in pairs(folder, naming) if naming else ():
-        if image and text.is_file():
-            yield text, image
-
-
-def _lines(path: Path) -> List[str]:
+def _lines(path: Path) -> List[Tuple[int, str]]:
     with naming(path):
-        return [line.strip() for line in split_lines(decode_text(path.read_bytes())) if line.strip()]
+        said = enumerate(split_lines(decode_text(path.read_bytes())), 1)
+        return [(number, line.strip()) for number, line in said if line.strip()]
 
 
-def _rows_of_folder(folder: Path) -> Iterator[Row]:
-    for path, image in _files(folder, find_naming(folder)):
-        name = name_of(os.path.relpath(image, folder))
-        for number, line in enumerate(_lines(path), 1):
-            match = _place(line)
-            if match:
-                sides = list(map(float, match["corners"].replace(",", " ").split()))
-                yield _row(number, name, match["text"], list(zip(sides[::2], sides[1::2])))
-            else:
-                yield Row(number, fault=f"{path.name} has no corners in pixels and text there")
+def _rows_of_folder(folder: Path, dataset: Dataset) -> Iterator[Tuple[Path, List[Row]]]:
+    """Yield the files beside images with their rows; note images that have none, and files that can't be read."""
+    called = find_naming(folder)
+    for path, image in pairs(folder, called) if called else ():
+        if image and path.is_file():
+            try:
+                yield path, [_row_of_line(number, line, image.relative_to(folder)) for number, line in _lines(path)]
+            except OCRError as error:
+                dataset.note(str(image), error)
+        elif image:
+            dataset.note(str(image), f"no {path.name} beside it")
+
+
+def _row_of_line(number: int, line: str, image: Path) -> Row:
+    match = _place(line)
+    if not match:
+        return Row(number, fault="not corners in pixels, and a text behind them")
+    sides = list(map(float, match["corners"].replace(",", " ").split()))
+    return _row(number, name_of(str(image)), match["text"], list(zip(sides[::2], sides[1::2])))
 
 
 def _rows_of_list(path: Path) -> Iterator[Row]:
@@ -134,8 +142,9 @@ def _row(number: int, name: str, text: str, corners: Sequence[Tuple[float, float
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1].replace('\\"', '"')
-    columns, rows = ([round(side) for side in sides] for sides in zip(*corners))
+    are_pixels = bool(corners) and all(abs(side) < _MOST_PIXELS for corner in corners for side in corner)  # not of NaN
+    columns, rows = ([round(side) for side in sides] for sides in zip(*corners)) if are_pixels else ([0], [0])
     box = Box(min(columns), min(rows), max(columns) - min(columns), max(rows) - min(rows))
-    if min(box[2:]) <= 0 or max(map(abs, box)) >= _MOST_PIXELS:
+    if min(box[2:]) <= 0:
         return Row(number, fault=f"a word of {name} has no width or no height")
     return Row(number, name, text, box=box)

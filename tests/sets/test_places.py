@@ -72,7 +72,7 @@ def test_words_that_can_not_be_read_are_left_out(folder, caplog):
     write(folder, "gt_{}.txt", "{corners},{word}")
     (folder / "gt_img_2.txt").write_text("1,2,9,2,9,8,1,8,###\n1,2,9,2,9,8,1,8,#1\n")
     assert open_all(folder) == ([("img_1.png#0", "2024"), ("img_1.png#1", "two, 2"), ("img_2.png#0", "#1")], [])
-    assert "1 words are left out as illegible, ###" in caplog.text
+    assert f"{folder}: words that are illegible, ###, are left out: 1" in caplog.text
 
 
 def test_lines_that_say_nothing(folder):
@@ -81,9 +81,21 @@ def test_lines_that_say_nothing(folder):
     found, problems = open_all(folder, "places")
     assert found[2:] == [("img_2.png#0", "a")]
     assert problems == [
-        f"{folder}:2: gt_img_2.txt has no corners in pixels and text there",
-        f"{folder}:3: a word of img_2.png has no width or no height",
-        f"{folder}:4: gt_img_2.txt has no corners in pixels and text there",
+        "gt_img_2.txt:2: not corners in pixels, and a text behind them",
+        "gt_img_2.txt:3: a word of img_2.png has no width or no height",
+        "gt_img_2.txt:4: not corners in pixels, and a text behind them",
+    ]
+
+
+def test_images_and_files_that_have_nothing(folder):
+    write_image(folder / "img_3.png")
+    write(folder, "gt_{}.txt", "{corners},{word}")
+    (folder / "gt_img_2.txt").write_bytes(b"1,2,9,2,9,8,1,8,\xff\n")
+    found, problems = open_all(folder, "places")
+    assert [text for _, text in found] == ["2024", "two, 2"]
+    assert problems == [
+        "img_2.png: gt_img_2.txt: line 1 is not UTF-8; save the file in that encoding",
+        "img_3.png: no gt_img_3.txt beside it",
     ]
 
 
@@ -129,3 +141,12 @@ class TestPaddleOCR:
         found, problems = open_all(path)
         assert found == [("img_1.png#0", "2024")]
         assert problems == ["Label.txt:2: no JSON with transcription and points of each word behind the name"]
+
+    @pytest.mark.parametrize(
+        "points", ["[]", "[[1, 2]]", "[[1, 2], [9, 2]]", "[[1, 1], [1e999, 9]]", "[[1, NaN], [9, 9]]"]
+    )
+    def test_corners_of_no_rectangle(self, folder, points):
+        path = folder / "Label.txt"
+        said = f'[{{"transcription": "a", "points": {points}}}]'
+        path.write_text(f"img_1.png\t{self.lines('2024')}\nimg_2.png\t{said}\n")
+        assert open_all(path)[1] == ["Label.txt:2: a word of img_2.png has no width or no height"]
