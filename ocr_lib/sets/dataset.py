@@ -19,11 +19,13 @@ from ocr_lib.sets.places import has_places, is_list_of_places, read_places
 from ocr_lib.sets.readers import read_list, read_names
 from ocr_lib.sets.records import RecordDataset
 from ocr_lib.sets.standard import (
+    IAM,
     ICDAR2003,
     IIIT5K,
     SVT,
     format_of_file,
     format_of_folder,
+    read_iam,
     read_icdar2003,
     read_iiit5k,
     read_svt,
@@ -230,7 +232,7 @@ def _format_of_file(path: Path) -> str:
 
 
 def _format_of_list(path: Path) -> str:
-    return PLACES if is_list_of_places(path) else "labels"
+    return format_of_file(path) or (PLACES if is_list_of_places(path) else "labels")
 
 
 def _list_of(path: Path, *first: str) -> Path:
@@ -287,6 +289,7 @@ FORMATS: Dict[str, Read] = {
     IIIT5K: lambda path, options: read_iiit5k(path, options.parts, _IIIT5K_LEXICONS.get(options.lexicon or "")),
     SVT: lambda path, options: read_svt(path, options.parts),
     ICDAR2003: lambda path, options: read_icdar2003(path, options.parts),
+    IAM: lambda path, options: read_iam(path, options.parts),
     PLACES: _read_places,
     "rec": _read_records,
     LMDB: lambda path, options: DatabaseDataset(path),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Iterable, Optional, Sequence
 
 from ocr_lib.errors import OCRError
-from ocr_lib.sets import iiit5k, scene_xml
+from ocr_lib.sets import iam, iiit5k, scene_xml
 from ocr_lib.sets.file_dataset import CutDataset, FileDataset
 from ocr_lib.sets.folders import ImageFinder
 from ocr_lib.sets.labelled import Dataset
@@ -15,15 +15,17 @@ from ocr_lib.sets.readers import take
 
 logger = logging.getLogger(__name__)
 
-IIIT5K, SVT, ICDAR2003 = "iiit5k", "svt", "icdar2003"
+IIIT5K, SVT, ICDAR2003, IAM = "iiit5k", "svt", "icdar2003", "iam"
 _OF_ROOTS = {scene_xml.SVT: SVT, scene_xml.ICDAR2003: ICDAR2003}
 _MOST_LISTS = 20  # of a folder; more are no lists, but annotations of an image each
 
 
 def format_of_file(path: Path) -> Optional[str]:
-    """Return the format of a list, by the ending of its name and, of XML, its outermost element; None if it is none."""
+    """Return the format of a list, by the ending of its name and what it begins with; None if it is none."""
     if path.suffix.lower() == iiit5k.SUFFIX:
         return IIIT5K
+    if path.suffix.lower() == iam.SUFFIX and iam.is_iam(path):
+        return IAM
     root = scene_xml.root_of(path) if path.suffix.lower() == scene_xml.SUFFIX else None
     return _OF_ROOTS.get(root or "")
 
@@ -31,7 +33,8 @@ def format_of_file(path: Path) -> Optional[str]:
 def format_of_folder(folder: Path) -> Optional[str]:
     """Return the format of a folder's lists; None if it has no such list."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in (iiit5k.SUFFIX, scene_xml.SUFFIX)]
-    formats = map(format_of_file, paths if len(paths) <= _MOST_LISTS else ())
+    paths = paths * (len(paths) <= _MOST_LISTS) + [folder / name for name in iam.NAMES if (folder / name).is_file()]
+    formats = map(format_of_file, paths)
     return next(filter(None, formats), None)
 
 
@@ -65,6 +68,12 @@ def read_icdar2003(path: Path, parts: Sequence[str] = ()) -> Dataset:
     """Read ``word.xml`` of ICDAR 2003, robust word recognition; see `read_iiit5k`."""
     path = _list_of(path, ICDAR2003, parts)
     return _taken(FileDataset(path.parent, path), path, scene_xml.icdar2003_rows(path))
+
+
+def read_iam(path: Path, parts: Sequence[str] = ()) -> Dataset:
+    """Read ``lines.txt``, ``sentences.txt`` or ``words.txt`` of the IAM handwriting database; see `read_iiit5k`."""
+    path = _list_of(path, IAM, parts)
+    return _taken(FileDataset(path.parent, path), path, iam.iam_rows(path))
 
 
 def _taken(dataset: FileDataset, path: Path, rows: Iterable[Row]) -> Dataset:

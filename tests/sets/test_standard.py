@@ -197,6 +197,76 @@ class TestICDAR2013:
         assert items(open_dataset(tmp_path)) == found
 
 
+class TestIAM:
+    LINES = (
+        "#--- lines.txt ---#\n#\n# iam database line information\n#\n"
+        "a01-000u-00 ok 154 19 408 746 1661 89 A|MOVE|to|stop|M Ps|,|from\n"
+        "b02-001-00 err 156 -1 395 932 1850 105 Labour|life\n"
+    )
+    WORDS = (
+        "#--- words.txt ---#\na01-000u-00-00 ok 154 408 768 27 51 AT A\na01-000u-00-01 err 154 507 766 213 48 NN MOVE\n"
+        "a01-000u-00-02 ok 154 -1 -1 -1 -1 NPTS M Ps\n"
+    )
+    SENTENCES = (
+        "# sentences\na01-000u-s00-00 0 ok 154 19 408 746 1661 89 A|MOVE\na01-000u-s00-01 1 ok 154 19 4 7 1 8 to\n"
+    )
+
+    def write(self, folder, listing, content, images="{kind}/{group}/{form}/{name}.png"):
+        path = folder / listing
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        for name in (line.split()[0] for line in content.splitlines() if line[0] != "#"):
+            form = name.rsplit("-", 1 + ("words" in listing or "-s" in name))[0]
+            write_image(folder / images.format(kind=path.stem, group=name[:3], form=form, name=name))
+        return path
+
+    @pytest.mark.parametrize(
+        "listing, images",
+        [
+            ("ascii/lines.txt", "{kind}/{group}/{form}/{name}.png"),
+            ("lines.txt", "{kind}/{group}/{form}/{name}.png"),
+            ("lines.txt", "{group}/{form}/{name}.png"),
+            ("lines.txt", "{name}.png"),
+        ],
+    )
+    def test_lines(self, tmp_path, listing, images):
+        path = self.write(tmp_path, listing, self.LINES, images)
+        texts = ["A MOVE to stop M Ps , from", "Labour life"]
+        assert find_format(path) == find_format(path.parent) == "iam"
+        for dataset in open_dataset(path), open_dataset(path.parent), open_dataset(path, "iam"):
+            assert [text for _, text in items(dataset)] == texts
+            assert dataset.where(1).startswith(f"{path}:6: ")
+            assert dataset.read(1).shape == (40, 60)
+
+    def test_words_that_were_cut_out_wrongly_are_left_out(self, tmp_path):
+        path = self.write(tmp_path, "words.txt", self.WORDS)
+        assert [text for _, text in items(open_dataset(path))] == ["A", "M Ps"]
+
+    def test_sentences(self, tmp_path):
+        path = self.write(tmp_path, "sentences.txt", self.SENTENCES)
+        assert [text for _, text in items(open_dataset(path))] == ["A MOVE", "to"]
+
+    def test_several_lists(self, tmp_path):
+        self.write(tmp_path, "lines.txt", self.LINES)
+        self.write(tmp_path, "words.txt", self.WORDS)
+        with pytest.raises(OCRError, match="has lines.txt, words.txt: give the one to read as the path"):
+            open_dataset(tmp_path)
+
+    def test_lines_that_say_nothing(self, tmp_path):
+        path = self.write(tmp_path, "lines.txt", self.LINES + "b02-001-01 ok 156\nb02-001-02 ok 1 2 3 4 5 6 gone\n")
+        (tmp_path / "lines" / "b02" / "b02-001" / "b02-001-02.png").unlink()
+        dataset = open_dataset(path, max_problems=0.5)
+        assert dataset.problems == [
+            f"{path}:7: not what is called so, where it is, and its text",
+            f"{path}:8: no image ../lines/b02/b02-001/b02-001-02.png",
+        ]
+
+    def test_lists_of_other_names_are_none(self, tmp_path):
+        write_image(tmp_path / "a01.png")
+        (tmp_path / "lines.txt").write_text("a01.png ok 154 19\n")
+        assert items(open_dataset(tmp_path)) == [("a01.png", "ok 154 19")]
+
+
 class TestXML:
     @pytest.mark.parametrize("format_, xml", [("svt", SVT), ("icdar2003", ICDAR2003)])
     def test_cut_off(self, tmp_path, format_, xml):
