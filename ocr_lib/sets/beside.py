@@ -79,6 +79,7 @@ def find_naming(folder: Path) -> Optional[Naming]:
     some = stems[:: 1 + len(stems) // _LOOKED_AT]
     begun = {(prefix, prefix + stem) for prefix in _PREFIXES for stem in some}
     found = {Naming(prefix, name[len(start) :]) for name in texts for prefix, start in begun if name.startswith(start)}
+    found = {naming for naming in found if not naming.suffix[0].isalnum()}  # about.txt is not that of a.png
     counts = {naming: sum(naming.of(stem) in texts for stem in stems) for naming in sorted(found)}
     best = max(counts, key=lambda naming: counts[naming], default=None)
     return best if best and len(stems) < 2 * counts[best] else None

@@ -81,6 +81,13 @@ def test_texts_of_half_of_the_images_are_none(folder):
     assert find_format(folder) == "names"
 
 
+@pytest.mark.parametrize("name", ["about.txt", "a1.txt", "_a.txt"])
+def test_a_text_of_another_name_is_none(folder, name):
+    images(folder, "a.png")
+    (folder / name).write_text("notes, on two\nlines")
+    assert find_format(folder) == "names"
+
+
 def test_boxes_of_letters_are_no_texts(folder):
     images(folder, "l0.png", "l1.png")
     for stem in "l0", "l1":
