@@ -17,6 +17,7 @@ from ocr_lib.cv import MAX_PIXELS
 from ocr_lib.errors import OCRError, naming, option_name
 from ocr_lib.files import check_free
 from ocr_lib.images.decode import image_files, read_image
+from ocr_lib.images.file import IMAGE_SUFFIXES, OTHER_SUFFIXES
 from ocr_lib.installation import how_to_install
 from ocr_lib.recognize.lexicon import read_words
 from ocr_lib.recognize.reading import Reading
@@ -100,7 +101,7 @@ def _expand(arguments: Iterable[str]) -> Iterator[Path]:
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            found = image_files(path)
+            found = image_files(path, IMAGE_SUFFIXES | OTHER_SUFFIXES)
             if not found:
                 raise OCRError(f"{path}: no image in this folder")
             yield from found

@@ -1,7 +1,7 @@
 """Image files and bytes to arrays, of the size that a network reads."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Optional, Tuple
+from typing import TYPE_CHECKING, FrozenSet, List, Optional, Tuple
 
 import numpy as np
 
@@ -20,9 +20,9 @@ PAPER = 255
 _MOST_IN_FRAMES = 20_000_000  # pixels: each frame takes the time of an image
 
 
-def image_files(folder: Path) -> List[Path]:
-    """Return the files of a folder that are images by their names, sorted; names with a dot first are not."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+def image_files(folder: Path, suffixes: FrozenSet[str] = IMAGE_SUFFIXES) -> List[Path]:
+    """Return the files of a folder that are images by how their names end, sorted; names with a dot first are not."""
+    files = (path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     return sorted((path for path in files if not path.name.startswith(".")), key=lambda path: path.name)
 
 

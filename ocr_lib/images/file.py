@@ -259,6 +259,7 @@ FORMATS = (
     Format("GIF", (".gif",), re.compile(rb"GIF8[79]a"), _gif),
 )
 IMAGE_SUFFIXES = frozenset(suffix for accepted in FORMATS for suffix in accepted.suffixes)
+OTHER_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".jp2", ".jxl"))  # of photographs, which are not read
 
 # Named, since people have such files and wonder; OpenCV reads some, and dies of damaged ones.
 _REFUSED = {

@@ -8,18 +8,19 @@ from typing import Container, Dict, Iterable, List, Optional, Sequence, Set, Tup
 
 from ocr_lib.errors import OCRError
 from ocr_lib.images.decode import image_files
+from ocr_lib.images.file import IMAGE_SUFFIXES, OTHER_SUFFIXES
 from ocr_lib.sets.file_dataset import FileDataset
 from ocr_lib.sets.folders import ImageFinder, walk
 from ocr_lib.sets.json_lists import json_rows
 from ocr_lib.sets.label_files import LABELS, recognise_list
 from ocr_lib.sets.labelled import Dataset, name_of
-from ocr_lib.sets.layouts import JSON, NAME_TITLES, Layout, looks_like_image
+from ocr_lib.sets.layouts import JSON, NAME_TITLES, Layout
 from ocr_lib.sets.lists import Box, Row, rows
 from ocr_lib.sets.names import scheme_of_pattern, texts_of
 
 logger = logging.getLogger(__name__)
 
-_OTHER_IMAGES = (".avif", ".heic", ".heif", ".jp2", ".jxl")  # of cameras and browsers, but not read
+_SUFFIXES = IMAGE_SUFFIXES | OTHER_SUFFIXES  # an image that can't be read is named as such, and not passed over
 
 
 def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
@@ -39,10 +40,11 @@ def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
         If they don't say it, or the expression is none.
     """
     dataset = FileDataset(folder)
+    within = [place / name for place, names in walk(folder) for name in names if Path(name).suffix.lower() in _SUFFIXES]
     if label_pattern and "/" in label_pattern:
-        files = [place / name for place, names in walk(folder) for name in names if looks_like_image(name)]
+        files = within
     else:
-        files = [path for path in image_files(folder) if path.is_file()]
+        files = [path for path in image_files(folder, _SUFFIXES) if path.is_file()]
     names = [name_of(os.path.relpath(path, folder)) for path in files]
     stems = [str(Path(name).with_suffix("")) for name in names]
     if label_pattern:
@@ -57,24 +59,10 @@ def read_names(folder: Path, label_pattern: Optional[str] = None) -> Dataset:
             dataset.note(str(folder / name), f"{scheme.name} finds no label")
         else:
             dataset.add(Row(0, name, text))
-    _tell_others(dataset, folder, len(files))
+    if len(within) > len(files):
+        told = "%s: %d images in folders within are not read: give such a folder, or --label-pattern with a slash"
+        logger.warning(told, folder, len(within) - len(files))
     return dataset
-
-
-def _tell_others(dataset: Dataset, folder: Path, num_files: int) -> None:
-    """Note images of formats that are not read, and tell of those in folders within, unless they are all taken."""
-    num_images = 0
-    for place, names in walk(folder):
-        num_images += sum(map(looks_like_image, names))
-        for name in names:
-            if place == folder and name.lower().endswith(_OTHER_IMAGES):
-                dataset.note(str(place / name), "of a format that is not read: make it a PNG file")
-    if num_images > num_files:
-        logger.warning(
-            "%s: %d images in folders within are not read: give such a folder, or --label-pattern with a slash",
-            folder,
-            num_images - num_files,
-        )
 
 
 def read_list(path: Path, layout: Optional[Layout] = None, parts: Sequence[str] = ()) -> Dataset:

@@ -79,6 +79,15 @@ class TestBadImages:
         assert lines == [f"{tmp_path}/bad/good.png\tDigits: [3, 1]"]
         assert len(errors) == len(bad) - 1  # the missing one is not there to be found
 
+    @pytest.mark.parametrize("name", ["photo.HEIC", "photo.avif", "photo.jp2"])
+    def test_a_folder_with_photographs_of_formats_that_are_not_read(self, infer, tmp_path, name):
+        write(tmp_path / "images" / "good.png", "31")
+        (tmp_path / "images" / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+        (tmp_path / "images" / "notes.txt").touch()
+        code, lines, errors = infer(tmp_path / "images")
+        assert (code, len(lines), len(errors)) == (1, 1, 1)
+        assert f"{name}: AVIF or HEIC is not read: save it as PNG or JPEG" in errors[0]
+
     def test_a_folder_called_as_an_image(self, infer, tmp_path):
         (tmp_path / "images" / "folder.png").mkdir(parents=True)
         write(tmp_path / "images" / "good.png", "31")

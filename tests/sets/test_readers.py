@@ -142,15 +142,14 @@ class TestLabels:
 
 
 class TestOthers:
-    def test_images_of_formats_that_are_not_read_are_problems(self, folder):
-        images(folder, "ab.png", "cd.png", "within/ef.png")
-        for name in "gh.HEIC", "within/ij.heic", "notes.pdf":
-            (folder / name).write_bytes(b"\0\0\0\x18ftypheic")
-        found, problems = open_all(folder)
-        assert found == [("ab.png", "ab"), ("cd.png", "cd")]
-        assert problems == ["gh.HEIC: of a format that is not read: make it a PNG file"]
-        with pytest.raises(OCRError, match="1 of 3 entries can't be used.*gh.HEIC"):
-            open_dataset(folder)
+    def test_images_of_formats_that_are_not_read(self, folder):
+        images(folder, "ab.png", "cd.png")
+        for name in "gh.HEIC", "ij.avif", "notes.pdf":
+            (folder / name).write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+        dataset = open_dataset(folder)
+        assert items(dataset) == [("ab.png", "ab"), ("cd.png", "cd"), ("gh.HEIC", "gh"), ("ij.avif", "ij")]
+        with pytest.raises(OCRError, match="gh.HEIC: AVIF or HEIC is not read: save it as PNG or JPEG"):
+            dataset.read(2)
 
     def test_images_in_folders_within_are_told(self, folder, caplog):
         images(folder, "ab.png", "within/cd.png", "within/deep/ef.png")
