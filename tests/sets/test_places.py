@@ -115,6 +115,19 @@ def test_numbers_are_texts(folder, text):
     assert items(open_dataset(folder)) == [("img_1.png", text), ("img_2.png", text)]
 
 
+@pytest.mark.parametrize("text", ["1,2,30,40,50", "0 .5 .5 .25 .25"])
+def test_a_text_like_a_place_is_one_among_others(folder, text):
+    (folder / "img_1.txt").write_text(text)
+    (folder / "img_2.txt").write_text("7741")
+    assert items(open_dataset(folder)) == [("img_1.png", text), ("img_2.png", "7741")]
+
+
+def test_quotes_in_words(folder):
+    (folder / "gt_img_1.txt").write_text('2, 4, 24, 16, "say \\"hi\\""\n')
+    (folder / "gt_img_2.txt").write_text('2, 4, 24, 16, "\n')
+    assert [text for _, text in items(open_dataset(folder))] == ['say "hi"', '"']
+
+
 class TestPaddleOCR:
     def lines(self, *words):
         said = [
@@ -150,3 +163,8 @@ class TestPaddleOCR:
         said = f'[{{"transcription": "a", "points": {points}}}]'
         path.write_text(f"img_1.png\t{self.lines('2024')}\nimg_2.png\t{said}\n")
         assert open_all(path)[1] == ["Label.txt:2: a word of img_2.png has no width or no height"]
+
+    def test_a_list_of_texts_is_none(self, folder):
+        path = folder / "labels.tsv"
+        path.write_text('img_1.png\t["transcription"]\nimg_2.png\t7741\n')
+        assert items(open_dataset(folder)) == [("img_1.png", '["transcription"]'), ("img_2.png", "7741")]

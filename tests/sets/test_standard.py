@@ -238,6 +238,10 @@ class TestIAM:
             assert dataset.where(1).startswith(f"{path}:6: ")
             assert dataset.read(1).shape == (40, 60)
 
+    def test_lines_without_comments(self, tmp_path):
+        self.write(tmp_path, "lines.txt", self.LINES[self.LINES.index("a01") :], "{name}.png")
+        assert [text for _, text in items(open_dataset(tmp_path))] == ["A MOVE to stop M Ps , from", "Labour life"]
+
     def test_words_that_were_cut_out_wrongly_are_left_out(self, tmp_path):
         path = self.write(tmp_path, "words.txt", self.WORDS)
         assert [text for _, text in items(open_dataset(path))] == ["A", "M Ps"]
