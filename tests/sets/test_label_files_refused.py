@@ -43,6 +43,12 @@ class TestNeverNamesInSilence:
         with pytest.raises(OCRError, match=f"{name} may have the labels, but is no list of names and texts; make it"):
             open_dataset(folder)
 
+    def test_one_that_names_two_images_at_once(self, folder):
+        rows = [{"whole": name, "small": NAMES[0], "text": text} for name, text in PAIRS.items()]
+        (folder / "pairs.json").write_text(json.dumps(rows))
+        with pytest.raises(OCRError, match="pairs.json may have the labels, but is no list of names and texts"):
+            open_dataset(folder)
+
     @pytest.mark.parametrize("suffix", [".json", ".yaml"])
     def test_one_for_each_image(self, folder, suffix):
         for name in NAMES[:3]:
