@@ -102,13 +102,16 @@ def test_it_is_told_a_while_later(connection, request_):
     assert time.monotonic() - began > 0.5
 
 
-def test_one_that_others_follow_is_told_at_once(connection):
-    began = time.monotonic()
-    connection.sendall(READ % 3 + b"abc" + HEALTH + READ % 2 + b"ab")
+@pytest.fixture
+def long_pause(monkeypatch):
+    """Let no refusal come because its time has come."""
+    monkeypatch.setattr("ocr_lib.serve.protocol._PAUSE", 600.0)
+
+
+def test_one_that_others_follow_is_told_at_once(long_pause, connection):
+    connection.sendall(READ % 3 + b"abc" + HEALTH)
     refused, healthy = answers(connection, 2)
-    assert time.monotonic() - began < 0.5
     assert is_refusal(refused) and healthy[0] == 200
-    assert is_refusal(answers(connection, 1)[0])
 
 
 def test_it_is_refused_before_it_is_there(connection):
@@ -158,16 +161,14 @@ def test_one_that_is_let_go_is_answered_once(connection, sent, least):
     assert time.monotonic() - began > least
 
 
-def test_one_that_is_late_is_told_no_later():
+def test_one_that_is_late_is_told_no_later(long_pause):
     with serving(seconds=0.2) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        began = time.monotonic()
         connection.sendall(READ % 10)
         assert is_refusal(answers(connection, 1)[0])
-        assert time.monotonic() - began < 0.6
         assert is_closed(connection)
 
 
-def test_a_service_that_ends_tells_it():
+def test_a_service_that_ends_tells_it(long_pause):
     with serving() as port:
         connection = socket.create_connection(("127.0.0.1", port), timeout=10)
         connection.sendall(READ % 3 + b"abc")
