@@ -30,7 +30,7 @@ def told(monkeypatch, caplog):
 
 @pytest.mark.parametrize("name", LISTS)
 def test_is_read_whatever_it_is_called(folder, name):
-    (folder / name).write_text(LISTS[name], encoding="utf-8", newline="")
+    (folder / name).write_bytes(LISTS[name].encode())
     (folder / "README.txt").write_text("Six images.\nThey are small.\n")
     assert find_format(folder) == "labels"
     assert read(folder) == read(folder / name) == PAIRS
