@@ -73,7 +73,7 @@ def read_places(path: Path) -> Dataset:
     Raises
     ------
     OCRError
-        If a file can't be read.
+        If a list can't be read, or most images of a folder have no such file.
     """
     if path.is_dir():
         dataset = CutDataset(path)
@@ -105,7 +105,9 @@ def _lines(path: Path) -> List[Tuple[int, str]]:
 def _rows_of_folder(folder: Path, dataset: Dataset) -> Iterator[Tuple[Path, List[Row]]]:
     """Yield the files beside images with their rows; note images that have none, and files that can't be read."""
     called = find_naming(folder)
-    for path, image in pairs(folder, called) if called else ():
+    if called is None:
+        raise OCRError(f"{folder}: no text files beside most of its images, as img_1.txt or gt_img_1.txt")
+    for path, image in pairs(folder, called):
         if image and path.is_file():
             try:
                 yield path, [_row_of_line(number, line, image.relative_to(folder)) for number, line in _lines(path)]

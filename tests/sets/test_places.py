@@ -115,6 +115,13 @@ def test_numbers_are_texts(folder, text):
     assert items(open_dataset(folder)) == [("img_1.png", text), ("img_2.png", text)]
 
 
+def test_a_folder_without_any(folder):
+    with pytest.raises(
+        OCRError, match=f"^{folder}: no text files beside most of its images, as img_1.txt or gt_img_1.t"
+    ):
+        open_dataset(folder, "places")
+
+
 @pytest.mark.parametrize("text", ["1,2,30,40,50", "0 .5 .5 .25 .25"])
 def test_a_text_like_a_place_is_one_among_others(folder, text):
     (folder / "img_1.txt").write_text(text)
