@@ -63,7 +63,7 @@ def listening(pids):
     for pid in pids:
         for link in Path(f"/proc/{pid}/fd").iterdir():
             if link.exists() or link.is_symlink():
-                sockets.update(re.findall(r"socket:\[(\d+)\]", str(link.readlink())))
+                sockets.update(re.findall(r"socket:\[(\d+)\]", os.readlink(link)))
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     found = [line[1].split(":")[0] for line in lines if line[3] == LISTENS and line[9] in sockets]
     return {socket.inet_ntoa(struct.pack("<I", int(address, 16))) for address in found}
