@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set
 
-from ocr_lib.encoding import decode_text
+from ocr_lib.encoding import decode_text, split_lines
 from ocr_lib.errors import OCRError
 from ocr_lib.images.file import IMAGE_SUFFIXES
 from ocr_lib.sets.file_dataset import FileDataset
@@ -112,7 +112,7 @@ def pairs(folder: Path, naming: Naming) -> List[Pair]:
 
 def _one_line(text: str) -> str:
     """Return a text of one line; the texts of more lines are not those of an image of one."""
-    lines = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
+    lines = [line for line in split_lines(text) if line.strip()]
     if len(lines) > 1:
         raise OCRError(f"{len(lines)} lines, and an image has one")
     return "".join(lines)

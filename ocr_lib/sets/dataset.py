@@ -182,7 +182,7 @@ def find_format(path: Path) -> str:
     files = label_files(path)
     listed = files.one(*FIRST)
     if listed:
-        return _format_of_list(listed)
+        return format_of_file(listed) or _format_of_list(listed)
     if files.naming:
         return PLACES if has_places(path, files.naming) else "gt"
     if _records_of(path):
@@ -232,7 +232,7 @@ def _format_of_file(path: Path) -> str:
 
 
 def _format_of_list(path: Path) -> str:
-    return format_of_file(path) or (PLACES if is_list_of_places(path) else "labels")
+    return PLACES if is_list_of_places(path) else "labels"
 
 
 def _list_of(path: Path, *first: str) -> Path:

@@ -75,13 +75,11 @@ def read_places(path: Path) -> Dataset:
     OCRError
         If a list can't be read, or most images of a folder have no such file.
     """
-    if path.is_dir():
-        dataset = CutDataset(path)
-        files = _rows_of_folder(path, dataset)
-    else:
-        dataset = CutDataset(path.parent, path)
-        files = iter([(path, list(_rows_of_list(path)))])
-    finder = ImageFinder(path if path.is_dir() else path.parent)
+    is_list = not path.is_dir()
+    folder = path.parent if is_list else path
+    dataset = CutDataset(folder, path if is_list else None)
+    files = [(path, list(_rows_of_list(path)))] if is_list else _rows_of_folder(folder, dataset)
+    finder = ImageFinder(folder)
     num_illegible = 0
     for listing, found in files:
         legible = [row for row in found if row.text != _ILLEGIBLE]
@@ -134,7 +132,7 @@ def _rows_of_list(path: Path) -> Iterator[Row]:
             words = [
                 (word["transcription"], [(float(x), float(y)) for x, y in word["points"]]) for word in json.loads(said)
             ]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             yield Row(number, fault="no JSON with transcription and points of each word behind the name")
         else:
             yield from (_row(number, name, str(text), corners) for text, corners in words)

@@ -12,6 +12,7 @@ from tests.sets.opened import items, open_all
 from tests.sets.standard_sets import PIXELS, write_image
 
 WORDS = {"img_1": ["2024", "two, 2"], "img_2": ["7,5"]}
+HUGE = f'[{{"transcription": "a", "points": [[1, 1], [1{400 * "0"}, 9]]}}]'
 
 
 def corners(number):
@@ -153,7 +154,7 @@ class TestPaddleOCR:
             assert dataset.where(2) == f"{path}:2: img_2.png"
 
     @pytest.mark.parametrize(
-        "said", ['[{"transcription": "a"', '[{"transcription": "a"}]', '[{"points": [1, 2]}]', "[3]"]
+        "said", ['[{"transcription": "a"', HUGE, '[{"transcription": "a"}]', '[{"points": [1, 2]}]', "[3]"]
     )
     def test_what_is_no_list_of_words(self, folder, said):
         path = folder / "Label.txt"
